@@ -1,0 +1,65 @@
+//! `stairway explain`
+
+use crate::cli::error::CliError;
+use crate::cli::exit_code;
+use crate::cli::request::ExplainRequest;
+use crate::cli::session::Session;
+use crate::config::nearest;
+use crate::store::{self, Stored};
+use stairway_core::plan::wire::{Plan, Step};
+use stairway_core::report::{codes, explain_code, explain_step};
+
+/// Explains a code, a rule, or a step of a plan.
+///
+/// # Errors
+/// There is no such code, step or plan.
+pub(crate) fn run(session: &mut Session<'_>, request: &ExplainRequest) -> Result<u8, CliError> {
+    let text = match &request.subject {
+        None => codes().iter().map(|code| format!("{code}\n")).collect(),
+        Some(subject) => match explain_code(subject) {
+            Some(text) => text,
+            None => step(session, subject, request)?,
+        },
+    };
+    session.terminal.data(&text)?;
+    Ok(exit_code::DONE)
+}
+
+fn step(session: &Session<'_>, id: &str, request: &ExplainRequest) -> Result<String, CliError> {
+    let Some(subject) = &request.plan else {
+        return Err(no_such(id));
+    };
+    let plans: Vec<Plan> = match store::open(subject, &session.ambient.cwd, &request.folders)? {
+        Stored::Plan(plan) => vec![*plan],
+        Stored::Set(set) => set.clusters,
+    };
+    let steps: Vec<&Step> = plans.iter().flat_map(Plan::all_steps).collect();
+    let found: Vec<String> = steps
+        .iter()
+        .filter(|step| step.id == id)
+        .map(|step| explain_step(step))
+        .collect();
+    if !found.is_empty() {
+        return Ok(found.join("\n"));
+    }
+    let error = CliError::user(format!("The plan `{subject}` has no step `{id}`"));
+    let near = nearest(id, steps.iter().map(|step| step.id.as_str()));
+    Err(match near.first() {
+        Some(near) => error.hint(format!("did you mean `{near}`?")),
+        None => error.hint(format!("`stairway show {subject}` lists its steps")),
+    })
+}
+
+fn no_such(subject: &str) -> CliError {
+    if subject.contains('/') {
+        return CliError::usage(format!(
+            "`{subject}` looks like a step, and no plan is named"
+        ))
+        .hint(format!("`stairway explain {subject} --plan PLAN`"));
+    }
+    let error = CliError::user(format!("There is no code `{subject}`"));
+    match nearest(subject, codes()).first() {
+        Some(near) => error.hint(format!("did you mean `{near}`?")),
+        None => error.hint("`stairway explain` lists the codes"),
+    }
+}

@@ -1,0 +1,10 @@
+//! One file per command: a request in, text and an exit code out.
+
+pub(super) mod diff;
+pub(super) mod explain;
+pub(super) mod man;
+pub(super) mod observe;
+pub(super) mod plan;
+pub(super) mod render;
+pub(super) mod schema;
+pub(super) mod show;

@@ -1,0 +1,165 @@
+//! `stairway plan`
+
+use crate::cli::args::PlanFormat;
+use crate::cli::error::CliError;
+use crate::cli::exit_code;
+use crate::cli::request::PlanRequest;
+use crate::cli::session::{Session, Tour};
+use crate::pipeline::{Loaded, plan_cluster};
+use crate::store::{Kept, PlanFolder, SetDraft, Writer};
+use stairway_core::model::canonical_bytes;
+use stairway_core::plan::Planned;
+use stairway_core::plan::wire::{Plan, Severity, Summary};
+use stairway_core::report::{plan_markdown, plan_table, planset_markdown};
+
+/// The name of the set in a folder of plans.
+const SET_FILE: &str = "planset.json";
+
+/// Plans the way from what is live to what git asks for.
+///
+/// # Errors
+/// Nothing could be selected, or what was made cannot be written.
+pub(crate) fn run(session: &mut Session<'_>, request: &PlanRequest) -> Result<u8, CliError> {
+    let tour = Tour {
+        work: &request.work,
+        verb: "Planning",
+        live: true,
+        at: request.at,
+    };
+    let out = request
+        .out
+        .as_ref()
+        .map(|out| session.ambient.cwd.join(out));
+    let catalog = session.catalog;
+    let make = |loaded: &Loaded| {
+        let planned = plan_cluster(loaded, &request.options, catalog)?;
+        Ok(Made::of(planned, request.format, out.is_some()))
+    };
+    let writer = out.as_deref().map(Writer::start);
+    let mut draft = SetDraft::default();
+    let mut codes = vec![exit_code::DONE];
+    let toured = session.tour(&tour, &make, &mut |name, made: Made| {
+        if let (Some(writer), Some(folder)) = (&writer, made.folder) {
+            writer.write(folder)?;
+        }
+        codes.extend(made.codes);
+        draft.add(&made.summary);
+        draft.clusters.push((name, made.kept));
+        Ok(())
+    });
+    let written = writer.map_or(Ok(()), Writer::finish);
+    let errors = toured?;
+    written?;
+    if !errors.is_empty() {
+        codes.push(exit_code::ERROR);
+    }
+    draft.errors = errors;
+    draft.exit = exit_code::strongest(codes);
+    draft.clusters.sort_by(|(a, _), (b, _)| a.cmp(b));
+    draft
+        .errors
+        .sort_by(|a, b| (&a.name, &a.error).cmp(&(&b.name, &b.error)));
+    let exit = draft.exit;
+    let failed = !draft.errors.is_empty();
+    if let Some(out) = &out {
+        draft.write_file(&out.join(SET_FILE))?;
+    }
+    if let Some(path) = &request.json_into {
+        draft.write_file(&session.ambient.cwd.join(path))?;
+    }
+    print(session, request, draft)?;
+    if let Some(out) = &request.out {
+        session
+            .terminal
+            .say(&format!("Wrote the plans to {}", out.display()));
+    }
+    Ok(match (request.detailed_exitcode, failed) {
+        (true, _) => exit,
+        (false, true) => exit_code::ERROR,
+        (false, false) => exit_code::DONE,
+    })
+}
+
+/// One plan in the forms that this run needs, made where the plan is made: in parallel.
+struct Made {
+    kept: Kept,
+    folder: Option<PlanFolder>,
+    summary: Summary,
+    codes: Vec<u8>,
+}
+
+impl Made {
+    fn of(planned: Planned, format: PlanFormat, write: bool) -> Self {
+        let keep_json = format == PlanFormat::Json;
+        let json = if write || keep_json {
+            canonical_bytes(&planned.plan)
+        } else {
+            Vec::new()
+        };
+        let folder = write.then(|| PlanFolder::of(&planned, &json, &plan_markdown(&planned.plan)));
+        let (summary, codes) = (planned.plan.summary.clone(), codes_of(&planned.plan));
+        let kept = if keep_json {
+            Kept::Json(json)
+        } else {
+            Kept::Plan(Box::new(planned.plan))
+        };
+        Self {
+            kept,
+            folder,
+            summary,
+            codes,
+        }
+    }
+}
+
+/// The table names the clusters that failed; where nothing else is in it, and in the other formats,
+/// they are told on stderr.
+fn print(
+    session: &mut Session<'_>,
+    request: &PlanRequest,
+    draft: SetDraft,
+) -> Result<(), CliError> {
+    let only_errors = draft.clusters.is_empty() && !draft.errors.is_empty();
+    let errors = draft.errors.clone();
+    let told_in_table = request.format == PlanFormat::Table && !only_errors;
+    match request.format {
+        PlanFormat::Json => {
+            draft.write(&mut session.terminal.as_writer())?;
+        }
+        PlanFormat::Markdown => {
+            let text = planset_markdown(&draft.into_set());
+            session.terminal.data(&text)?;
+        }
+        PlanFormat::Table if only_errors => {}
+        PlanFormat::Table => {
+            let text = plan_table(&draft.into_set(), &session.look());
+            session.terminal.data(&text)?;
+        }
+    }
+    if !told_in_table {
+        session.fail(errors);
+    }
+    Ok(())
+}
+
+/// Returns the codes that `--detailed-exitcode` gives for a plan.
+fn codes_of(plan: &Plan) -> Vec<u8> {
+    let mut codes = Vec::new();
+    if !plan.is_empty() {
+        codes.push(exit_code::CHANGES);
+    }
+    if plan.summary.blocked > 0 {
+        codes.push(exit_code::BLOCKED);
+    }
+    let incomplete = plan.findings.iter().any(|finding| {
+        let holds = match finding.severity {
+            Severity::Mandatory | Severity::Blocking => true,
+            Severity::Warning | Severity::Note => false,
+        };
+        finding.not_assessed && holds
+    });
+    if incomplete {
+        codes.push(exit_code::INCOMPLETE);
+    }
+    codes
+}

@@ -1,0 +1,45 @@
+//! `stairway show`
+
+use crate::cli::args::PlanFormat;
+use crate::cli::error::CliError;
+use crate::cli::exit_code;
+use crate::cli::request::ShowRequest;
+use crate::cli::session::Session;
+use crate::store::{self, SetDraft, Stored};
+use stairway_core::plan::wire::{Plan, PlanSet};
+use stairway_core::report::{plan_markdown, plan_table, planset_markdown};
+
+/// Shows a plan that was made before.
+///
+/// # Errors
+/// There is no such plan, it was changed, or stdout cannot take it.
+pub(crate) fn run(session: &mut Session<'_>, request: &ShowRequest) -> Result<u8, CliError> {
+    let stored = store::open(&request.plan, &session.ambient.cwd, &request.folders)?;
+    let look = session.look();
+    let text = match (stored, request.format) {
+        (Stored::Plan(plan), PlanFormat::Table) => plan_table(&alone(*plan), &look),
+        (Stored::Plan(plan), PlanFormat::Markdown) => plan_markdown(&plan),
+        (Stored::Plan(plan), PlanFormat::Json) => {
+            session.terminal.bytes(&store::json_line(&plan))?;
+            return Ok(exit_code::DONE);
+        }
+        (Stored::Set(set), PlanFormat::Table) => plan_table(&set, &look),
+        (Stored::Set(set), PlanFormat::Markdown) => planset_markdown(&set),
+        (Stored::Set(set), PlanFormat::Json) => {
+            session.terminal.bytes(&store::json_line(&set))?;
+            return Ok(exit_code::DONE);
+        }
+    };
+    session.terminal.data(&text)?;
+    Ok(exit_code::DONE)
+}
+
+/// One plan as a set of its own.
+fn alone(plan: Plan) -> PlanSet {
+    let summary = plan.summary.clone();
+    PlanSet {
+        clusters: vec![plan],
+        summary,
+        ..SetDraft::default().into_set()
+    }
+}

@@ -1,0 +1,107 @@
+//! The exit codes, the same for every command.
+
+/// Done, or nothing to do.
+pub const DONE: u8 = 0;
+/// Something failed.
+pub const ERROR: u8 = 1;
+/// Changes are present; only with `--detailed-exitcode`. For drift: new drift.
+pub const CHANGES: u8 = 2;
+/// A mandatory rule or an unwaived finding stops all progress on some cluster.
+pub const BLOCKED: u8 = 3;
+/// An apply stopped part-way and left its journal.
+pub const STOPPED: u8 = 4;
+/// Refused before anything was done: stale, approval, identity, lock, window, preview.
+pub const REFUSED: u8 = 5;
+/// The read was incomplete: facts that a rule needs are unknown.
+pub const INCOMPLETE: u8 = 6;
+/// Paused by plan; the JSON says when to resume.
+pub const PAUSED: u8 = 7;
+/// The command line was wrong. 64 is `EX_USAGE` of `sysexits.h`.
+pub const USAGE: u8 = 64;
+
+/// Every code with its meaning, for the README and the man page.
+pub const TABLE: [(u8, &str); 9] = [
+    (DONE, "done, or nothing to do"),
+    (ERROR, "an error"),
+    (
+        CHANGES,
+        "changes are present (`plan` and `diff`: only with `--detailed-exitcode`)",
+    ),
+    (
+        BLOCKED,
+        "some cluster is blocked (`plan`: only with `--detailed-exitcode`)",
+    ),
+    (STOPPED, "an apply stopped part-way and left its journal"),
+    (
+        REFUSED,
+        "refused before anything was done: stale, approval, identity, lock, window, preview",
+    ),
+    (
+        INCOMPLETE,
+        "facts that a rule needs are unknown (`plan`: only with `--detailed-exitcode`)",
+    ),
+    (PAUSED, "paused by plan"),
+    (USAGE, "the command line is wrong"),
+];
+
+/// Strongest first. A wrong command line does nothing, so it never meets another code.
+const PRECEDENCE: [u8; 9] = [
+    USAGE, ERROR, STOPPED, REFUSED, BLOCKED, INCOMPLETE, PAUSED, CHANGES, DONE,
+];
+
+/// Returns the code that wins when several apply.
+pub fn strongest(codes: impl IntoIterator<Item = u8>) -> u8 {
+    let rank = |code: u8| PRECEDENCE.iter().position(|known| *known == code);
+    // An unknown code is a fault of ours; it counts as an error rather than as success.
+    codes
+        .into_iter()
+        .min_by_key(|code| rank(*code).unwrap_or(1))
+        .unwrap_or(DONE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn precedence_is_that_of_the_design() {
+        let order = [
+            ERROR, STOPPED, REFUSED, BLOCKED, INCOMPLETE, PAUSED, CHANGES, DONE,
+        ];
+        assert_eq!(order, [1, 4, 5, 3, 6, 7, 2, 0]);
+        for (rank, strong) in order.iter().enumerate() {
+            for weak in &order[rank..] {
+                assert_eq!(
+                    strongest([*strong, *weak]),
+                    *strong,
+                    "{strong} against {weak}"
+                );
+                assert_eq!(
+                    strongest([*weak, *strong]),
+                    *strong,
+                    "{weak} against {strong}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_at_all_is_done() {
+        assert_eq!(strongest([]), DONE);
+    }
+
+    #[test]
+    fn usage_is_64_and_wins() {
+        assert_eq!(USAGE, 64);
+        assert_eq!(strongest([ERROR, USAGE]), USAGE);
+    }
+
+    #[test]
+    fn the_table_has_every_code_once() {
+        let mut codes: Vec<u8> = TABLE.iter().map(|(code, _)| *code).collect();
+        codes.sort_unstable();
+        let mut known = PRECEDENCE.to_vec();
+        known.sort_unstable();
+        assert_eq!(codes, known);
+    }
+}

@@ -1,0 +1,91 @@
+//! Commands that are designed and not built: named, so that nobody has to guess.
+
+/// A command that this build does not have.
+pub struct NotBuilt {
+    /// Its name.
+    pub name: &'static str,
+    /// What it will do.
+    pub will: &'static str,
+    /// What to use meanwhile: a command.
+    pub meanwhile: &'static str,
+}
+
+/// Every command of the design that this build does not have.
+pub const NOT_BUILT: [NotBuilt; 13] = [
+    NotBuilt {
+        name: "check",
+        will: "fail when a rule is broken",
+        meanwhile: "`stairway plan --detailed-exitcode` exits with 3 when a cluster is blocked",
+    },
+    NotBuilt {
+        name: "approve",
+        will: "sign a plan",
+        meanwhile: "review the output of `stairway show PLAN --format markdown`",
+    },
+    NotBuilt {
+        name: "apply",
+        will: "do what a plan says",
+        meanwhile: "`stairway show PLAN` prints every step; its commands are the `actions` of `--format json`",
+    },
+    NotBuilt {
+        name: "status",
+        will: "say how far an apply is",
+        meanwhile: "`stairway plan` again: what is done is not planned again",
+    },
+    NotBuilt {
+        name: "rollback",
+        will: "go back along a plan",
+        meanwhile: "`stairway plan CLUSTER --to MINOR` plans one minor down",
+    },
+    NotBuilt {
+        name: "drift",
+        will: "commit drift reports to git",
+        meanwhile: "`stairway diff --detailed-exitcode` exits with 2 when git and live differ",
+    },
+    NotBuilt {
+        name: "recover",
+        will: "plan the way out of a failed EKS Anywhere upgrade",
+        meanwhile: "follow the EKS Anywhere documentation on failed upgrades",
+    },
+    NotBuilt {
+        name: "backup",
+        will: "back up an EKS Anywhere management cluster",
+        meanwhile: "follow the EKS Anywhere documentation on backups",
+    },
+    NotBuilt {
+        name: "restore",
+        will: "plan the restore of an EKS Anywhere cluster",
+        meanwhile: "follow the EKS Anywhere documentation on restores",
+    },
+    NotBuilt {
+        name: "rehearse",
+        will: "run a plan on the embedded world",
+        meanwhile: "`stairway plan NEW --live OLD` previews a change without any cluster",
+    },
+    NotBuilt {
+        name: "init",
+        will: "write a first fleet file",
+        meanwhile: "copy `testdata/demo/fleet.yaml`; `stairway schema fleet` describes it",
+    },
+    NotBuilt {
+        name: "import",
+        will: "write configs for live clusters",
+        meanwhile: "copy `templates/cluster.jsonnet` and compare with `stairway diff CONFIG --live FILE`",
+    },
+    NotBuilt {
+        name: "world",
+        will: "make and show embedded worlds",
+        meanwhile: "`stairway plan CONFIG --live FILE` works on a recorded or assumed cluster",
+    },
+];
+
+/// Returns the paragraph of the help that names them.
+pub fn paragraph() -> String {
+    let names: Vec<&str> = NOT_BUILT.iter().map(|command| command.name).collect();
+    format!("Not built yet:\n  {}", names.join(", "))
+}
+
+/// Returns the command of this name.
+pub fn find(name: &str) -> Option<&'static NotBuilt> {
+    NOT_BUILT.iter().find(|command| command.name == name)
+}

@@ -1,0 +1,105 @@
+//! Progress on stderr: a bar on a terminal, now and then a line elsewhere; the one door to `indicatif`.
+
+use super::ambient::Ambient;
+use super::terminal::Terminal;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Work that ends sooner needs no line.
+const FIRST_LINE_AFTER: Duration = Duration::from_secs(1);
+/// Nobody waits longer than this without a sign of life.
+const LINE_EVERY: Duration = Duration::from_secs(5);
+/// Fast enough to look alive, slow enough to cost nothing.
+const BAR_EVERY: Duration = Duration::from_millis(120);
+
+/// The progress of one piece of work over many clusters. Dropping it clears the bar.
+pub(crate) struct Progress(Form);
+
+enum Form {
+    Silent,
+    Bar(ProgressBar),
+    Lines(Lines),
+}
+
+struct Lines {
+    done: Arc<AtomicUsize>,
+    stop: Option<mpsc::Sender<()>>,
+    ticker: Option<JoinHandle<()>>,
+}
+
+impl Progress {
+    /// Begins to show the progress of `verb` (`Planning`) over `total` clusters.
+    pub(crate) fn start(ambient: &Ambient, terminal: &Terminal, verb: &str, total: usize) -> Self {
+        if !terminal.shows_progress() {
+            return Self(Form::Silent);
+        }
+        if ambient.stderr_is_terminal && !ambient.ci {
+            return Self(Form::Bar(bar(verb, total)));
+        }
+        Self(Form::Lines(lines(verb, total)))
+    }
+
+    /// Counts `count` more clusters as done.
+    pub(crate) fn advance(&self, count: usize) {
+        match &self.0 {
+            Form::Silent => {}
+            Form::Bar(bar) => bar.inc(u64::try_from(count).unwrap_or(u64::MAX)),
+            Form::Lines(lines) => {
+                lines.done.fetch_add(count, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        match &mut self.0 {
+            Form::Silent => {}
+            Form::Bar(bar) => bar.finish_and_clear(),
+            Form::Lines(lines) => {
+                drop(lines.stop.take());
+                if let Some(ticker) = lines.ticker.take() {
+                    // The ticker only sleeps and prints; if it died, there is nothing to clean up.
+                    let _ended = ticker.join();
+                }
+            }
+        }
+    }
+}
+
+fn bar(verb: &str, total: usize) -> ProgressBar {
+    let total = u64::try_from(total).unwrap_or(u64::MAX);
+    let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
+    if let Ok(style) = ProgressStyle::with_template("{msg} {bar:30} {pos}/{len} clusters") {
+        bar.set_style(style);
+    }
+    bar.set_message(verb.to_owned());
+    bar.enable_steady_tick(BAR_EVERY);
+    bar
+}
+
+fn lines(verb: &str, total: usize) -> Lines {
+    let done = Arc::new(AtomicUsize::new(0));
+    let (stop, stopped) = mpsc::channel::<()>();
+    let (counter, verb) = (Arc::clone(&done), verb.to_owned());
+    let ticker = std::thread::Builder::new().spawn(move || {
+        let mut pause = FIRST_LINE_AFTER;
+        while stopped.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
+            let so_far = counter.load(Ordering::Relaxed);
+            let line = format!("{verb}: {so_far} of {total} clusters done");
+            // A closed stderr must not stop the work.
+            let _unreportable = writeln!(std::io::stderr(), "{line}");
+            pause = LINE_EVERY;
+        }
+    });
+    Lines {
+        done,
+        stop: Some(stop),
+        ticker: ticker.ok(),
+    }
+}

@@ -1,0 +1,333 @@
+//! The second stage of the command line: checked values without a trace of clap.
+
+use super::ambient::Ambient;
+use super::args::{
+    Command, DiffArgs, DiffFormat, DocumentFormat, ExplainArgs, ObserveArgs, PlanArgs, PlanFormat,
+    RenderArgs, SchemaName, ScopeArgs, ShowArgs,
+};
+use super::error::CliError;
+use super::not_built;
+use crate::config::nearest;
+use crate::pipeline::{PlanOptions, Scope};
+use crate::render::WorkerMode;
+use stairway_core::model::Timestamp;
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+/// Where plans are looked for unless told otherwise.
+const PLANS_FOLDER: &str = "plans";
+/// When the number of processors cannot be told.
+const PARALLELISM_DEFAULT: usize = 2;
+
+/// What is to be done.
+#[derive(Debug)]
+pub enum Request {
+    /// Print short help.
+    Help,
+    /// Print configs.
+    Render(RenderRequest),
+    /// Print observations.
+    Observe(ObserveRequest),
+    /// Print differences.
+    Diff(DiffRequest),
+    /// Make plans.
+    Plan(PlanRequest),
+    /// Print a plan that was made before.
+    Show(ShowRequest),
+    /// Explain a code or a step.
+    Explain(ExplainRequest),
+    /// Print a JSON Schema.
+    Schema(SchemaName),
+    /// Print a completion script.
+    Completions(clap_complete::Shell),
+    /// Print or write manual pages.
+    Man(Option<PathBuf>),
+}
+
+/// Which clusters, and how they are worked on.
+#[derive(Debug)]
+pub struct Work {
+    /// Which clusters.
+    pub scope: Scope,
+    /// eksctl's schema, to warn by.
+    pub eksctl_schema: Option<PathBuf>,
+    /// How many at a time.
+    pub parallelism: usize,
+}
+
+/// A `render`.
+#[derive(Debug)]
+pub struct RenderRequest {
+    /// Which clusters.
+    pub work: Work,
+    /// How to print.
+    pub format: DocumentFormat,
+    /// With the names of the live cluster.
+    pub as_live: bool,
+}
+
+/// An `observe`.
+#[derive(Debug)]
+pub struct ObserveRequest {
+    /// Which clusters.
+    pub work: Work,
+    /// Where to write.
+    pub out: Option<PathBuf>,
+}
+
+/// A `diff`.
+#[derive(Debug)]
+pub struct DiffRequest {
+    /// Which clusters.
+    pub work: Work,
+    /// How to print.
+    pub format: DiffFormat,
+    /// As unified text.
+    pub text: bool,
+    /// Exit with 2 for differences.
+    pub detailed_exitcode: bool,
+}
+
+/// A `plan`.
+#[derive(Debug)]
+pub struct PlanRequest {
+    /// Which clusters.
+    pub work: Work,
+    /// What is asked of every plan.
+    pub options: PlanOptions,
+    /// The time for which calendars are read.
+    pub at: Option<Timestamp>,
+    /// Where to write plans.
+    pub out: Option<PathBuf>,
+    /// How to print.
+    pub format: PlanFormat,
+    /// Where to write the set besides.
+    pub json_into: Option<PathBuf>,
+    /// Exit with more than 0 and 1.
+    pub detailed_exitcode: bool,
+}
+
+/// A `show`.
+#[derive(Debug)]
+pub struct ShowRequest {
+    /// Which plan.
+    pub plan: String,
+    /// How to print.
+    pub format: PlanFormat,
+    /// Where plans are.
+    pub folders: Vec<PathBuf>,
+}
+
+/// An `explain`.
+#[derive(Debug)]
+pub struct ExplainRequest {
+    /// What.
+    pub subject: Option<String>,
+    /// The plan that a step is in.
+    pub plan: Option<String>,
+    /// Where plans are.
+    pub folders: Vec<PathBuf>,
+}
+
+/// Checks what was typed.
+///
+/// # Errors
+/// A value or a combination that makes no sense, or a command that this build does not have.
+pub fn check(command: Option<Command>, ambient: &Ambient) -> Result<Request, CliError> {
+    let folders = |dir: Option<PathBuf>| {
+        vec![
+            ambient
+                .cwd
+                .join(dir.unwrap_or_else(|| PathBuf::from(PLANS_FOLDER))),
+        ]
+    };
+    Ok(match command {
+        None => Request::Help,
+        Some(Command::Render(args)) => Request::Render(render(args, ambient)?),
+        Some(Command::Observe(ObserveArgs { scope, out })) => Request::Observe(ObserveRequest {
+            work: work(scope, &[], ambient)?,
+            out,
+        }),
+        Some(Command::Diff(args)) => Request::Diff(diff(args, ambient)?),
+        Some(Command::Plan(args)) => Request::Plan(plan(args, ambient)?),
+        Some(Command::Show(ShowArgs { plan, format, dir })) => Request::Show(ShowRequest {
+            plan,
+            format,
+            folders: folders(dir),
+        }),
+        Some(Command::Explain(ExplainArgs { subject, plan, dir })) => {
+            Request::Explain(ExplainRequest {
+                subject,
+                plan,
+                folders: folders(dir),
+            })
+        }
+        Some(Command::Schema(args)) => Request::Schema(args.name),
+        Some(Command::Completions(args)) => Request::Completions(args.shell),
+        Some(Command::Man(args)) => Request::Man(args.out),
+        Some(Command::Other(words)) => return Err(unknown(&words)),
+    })
+}
+
+/// The commands that this build has, for suggestions.
+const COMMANDS: [&str; 10] = [
+    "render",
+    "observe",
+    "diff",
+    "plan",
+    "show",
+    "explain",
+    "schema",
+    "completions",
+    "man",
+    "help",
+];
+
+fn unknown(words: &[std::ffi::OsString]) -> CliError {
+    let name = words
+        .first()
+        .map(|word| word.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    if let Some(command) = not_built::find(&name) {
+        return CliError::user(format!(
+            "`stairway {name}` is not built yet: it will {}, and this version only reads and plans",
+            command.will
+        ))
+        .hint(command.meanwhile);
+    }
+    let error = CliError::usage(format!("There is no command `{name}`"));
+    let designed = not_built::NOT_BUILT.iter().map(|command| command.name);
+    match nearest(&name, COMMANDS.into_iter().chain(designed)).first() {
+        Some(near) => error.hint(format!("did you mean `stairway {near}`?")),
+        None => error.hint("`stairway --help` lists the commands"),
+    }
+}
+
+fn render(args: RenderArgs, ambient: &Ambient) -> Result<RenderRequest, CliError> {
+    let RenderArgs {
+        scope,
+        format,
+        as_live,
+    } = args;
+    if scope.live.is_some() && !as_live {
+        return Err(
+            CliError::usage("`--live` matters to `render` only together with `--as-live`")
+                .hint("add `--as-live`, or leave `--live` out"),
+        );
+    }
+    Ok(RenderRequest {
+        work: work(scope, &[], ambient)?,
+        format,
+        as_live,
+    })
+}
+
+fn diff(args: DiffArgs, ambient: &Ambient) -> Result<DiffRequest, CliError> {
+    let DiffArgs {
+        scope,
+        format,
+        text,
+        detailed_exitcode,
+    } = args;
+    if text && format == DiffFormat::Json {
+        return Err(CliError::usage(
+            "`--text` and `--format json` are two ways to print",
+        ));
+    }
+    Ok(DiffRequest {
+        work: work(scope, &[], ambient)?,
+        format,
+        text,
+        detailed_exitcode,
+    })
+}
+
+fn plan(args: PlanArgs, ambient: &Ambient) -> Result<PlanRequest, CliError> {
+    let PlanArgs {
+        scope,
+        to,
+        replace,
+        prune,
+        at,
+        out,
+        format,
+        json_into,
+        detailed_exitcode,
+    } = args;
+    let work = work(scope, &prune, ambient)?;
+    let options = PlanOptions {
+        to,
+        replace: replace.into_iter().collect(),
+        prune: prune.into_iter().collect(),
+    };
+    Ok(PlanRequest {
+        work,
+        options,
+        at,
+        out,
+        format,
+        json_into,
+        detailed_exitcode,
+    })
+}
+
+fn work(args: ScopeArgs, prune: &[String], ambient: &Ambient) -> Result<Work, CliError> {
+    let ScopeArgs {
+        subjects,
+        fleet,
+        live,
+        root,
+        target,
+        exclude,
+        ext_str,
+        tla_str,
+        eksctl_schema,
+        parallelism,
+    } = args;
+    let scope = Scope {
+        subjects,
+        fleet,
+        live,
+        root,
+        target,
+        exclude,
+        ext_vars: pairs("--ext-str", ext_str)?,
+        tlas: pairs("--tla-str", tla_str)?,
+        prune: prune.to_vec(),
+        cwd: ambient.cwd.clone(),
+        worker: WorkerMode::default(),
+    };
+    let processors =
+        || std::thread::available_parallelism().map_or(PARALLELISM_DEFAULT, NonZeroUsize::get);
+    let parallelism = parallelism.map_or_else(processors, NonZeroUsize::get);
+    Ok(Work {
+        scope,
+        eksctl_schema,
+        parallelism,
+    })
+}
+
+/// Reads `KEY=VALUE`. A variable from the environment, as jsonnet's own tool takes it, is refused:
+/// a plan does not depend on the environment.
+fn pairs(option: &str, given: Vec<String>) -> Result<BTreeMap<String, String>, CliError> {
+    let mut pairs = BTreeMap::new();
+    for text in given {
+        let Some((key, value)) = text.split_once('=').filter(|(key, _)| !key.is_empty()) else {
+            return Err(
+                CliError::usage(format!("`{option} {text}` has no value")).hint(format!(
+                    "write `{option} {text}=VALUE`; the environment is not read"
+                )),
+            );
+        };
+        if pairs.insert(key.to_owned(), value.to_owned()).is_some() {
+            return Err(CliError::usage(format!(
+                "`{option} {key}=…` is given twice"
+            )));
+        }
+    }
+    Ok(pairs)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,177 @@
+//! What commands over clusters have in common: select, run, tell.
+
+use super::ambient::Ambient;
+use super::error::CliError;
+use super::exit_code;
+use super::progress::Progress;
+use super::request::Work;
+use super::terminal::Terminal;
+use crate::eksctl_schema::EksctlSchema;
+use crate::pipeline::{Loaded, Note, Report, RunOptions, run, select};
+use stairway_core::catalog::Catalog;
+use stairway_core::model::Timestamp;
+use stairway_core::plan::wire::ClusterError;
+use stairway_core::report::Look;
+use std::collections::BTreeMap;
+
+/// One run of the program.
+pub(crate) struct Session<'a> {
+    /// Where it runs.
+    pub(crate) ambient: &'a Ambient,
+    /// Where it writes.
+    pub(crate) terminal: &'a mut Terminal,
+    /// Dated facts.
+    pub(crate) catalog: &'static Catalog,
+}
+
+/// How clusters are gone over.
+pub(crate) struct Tour<'w> {
+    /// Which clusters.
+    pub(crate) work: &'w Work,
+    /// What progress calls it: `Planning`.
+    pub(crate) verb: &'static str,
+    /// Whether the live side is needed.
+    pub(crate) live: bool,
+    /// The time for which calendars are read.
+    pub(crate) at: Option<Timestamp>,
+}
+
+impl Session<'_> {
+    /// Returns how reports look here.
+    pub(crate) const fn look(&self) -> Look {
+        Look {
+            width: self.ambient.width,
+            color: self.ambient.color,
+            unicode: self.ambient.unicode,
+        }
+    }
+
+    /// Does `each` on every selected cluster and gives what it returns to `keep`, in a fixed order;
+    /// returns the clusters that failed, which are not printed yet.
+    ///
+    /// # Errors
+    /// Nothing could be selected, or `keep` failed.
+    pub(crate) fn tour<T: Send>(
+        &mut self,
+        tour: &Tour<'_>,
+        each: &(dyn Fn(&Loaded) -> Result<T, ClusterError> + Sync),
+        keep: &mut dyn FnMut(String, T) -> Result<(), CliError>,
+    ) -> Result<Vec<ClusterError>, CliError> {
+        let Work {
+            scope,
+            eksctl_schema,
+            parallelism,
+        } = tour.work;
+        let schema = eksctl_schema
+            .as_ref()
+            .map(|path| EksctlSchema::load(&scope.place(path)))
+            .transpose()?;
+        let selected = select(scope)?;
+        for note in &selected.notes {
+            self.terminal.warn(note);
+        }
+        let options = RunOptions {
+            at: tour.at,
+            now: self.ambient.now,
+            parallelism: *parallelism,
+            live: tour.live,
+            worker: scope.worker.clone(),
+            schema: schema.as_ref(),
+        };
+        let mut errors = Vec::new();
+        let mut notes = Vec::new();
+        let mut seen = 0_usize;
+        let progress = Progress::start(
+            self.ambient,
+            self.terminal,
+            tour.verb,
+            selected.requests.len(),
+        );
+        let outcome = run(
+            &selected.requests,
+            &options,
+            self.catalog,
+            each,
+            &|| progress.advance(1),
+            &mut |report| {
+                let Report {
+                    name,
+                    outcome,
+                    notes: own,
+                } = report;
+                notes.extend(own.into_iter().map(|note| (name.clone(), note)));
+                seen += 1;
+                match outcome {
+                    Some(Ok(result)) => keep(name, result),
+                    Some(Err(error)) => {
+                        errors.push(error);
+                        Ok(())
+                    }
+                    None => Ok(()),
+                }
+            },
+        );
+        drop(progress);
+        self.tell(notes);
+        outcome?;
+        if seen == 0 {
+            let named = scope.subjects.join("`, `");
+            return Err(
+                CliError::user(format!("No cluster of the fleet matches `{named}`"))
+                    .hint("`stairway render --format json` shows the names in `metadata.name`"),
+            );
+        }
+        Ok(errors)
+    }
+
+    /// Prints notes, those about many clusters as one.
+    fn tell(&mut self, notes: Vec<(String, Note)>) {
+        let mut stale: BTreeMap<Timestamp, String> = BTreeMap::new();
+        let mut count = 0_usize;
+        for (name, note) in notes {
+            match note {
+                Note::Stale(at) => {
+                    count += 1;
+                    stale.entry(at).or_insert(name);
+                }
+                Note::Future(at) => self.terminal.warn(&format!(
+                    "the observation of `{name}` is dated {at}, which is in the future"
+                )),
+                Note::Skipped(why) => self.terminal.warn(&format!("skipped `{name}`: {why}")),
+                Note::Schema(text) => self.terminal.warn(&format!("{name}: {text}")),
+                Note::Trace(line) => self.terminal.say(&line),
+            }
+        }
+        if let Some((oldest, name)) = stale.first_key_value() {
+            let what = if count == 1 {
+                format!(
+                    "the observation of `{name}` was recorded on {}",
+                    oldest.day()
+                )
+            } else {
+                format!(
+                    "{count} observations are older than a day; the oldest, of `{name}`, was recorded on {}",
+                    oldest.day()
+                )
+            };
+            self.terminal
+                .warn(&format!("{what}: this is what was true then"));
+        }
+    }
+
+    /// Prints the clusters that failed to stderr and returns the exit code.
+    pub(crate) fn fail(&mut self, errors: Vec<ClusterError>) -> u8 {
+        let code = if errors.is_empty() {
+            exit_code::DONE
+        } else {
+            exit_code::ERROR
+        };
+        for mut error in errors {
+            if !error.error.contains(&format!("`{}`", error.name)) {
+                error.error = format!("`{}`: {}", error.name, error.error);
+            }
+            CliError::from(error).print(self.terminal);
+        }
+        code
+    }
+}

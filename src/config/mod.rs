@@ -1,0 +1,263 @@
+//! The fleet file: found, read, checked, and composed into what each cluster needs.
+
+mod compose;
+mod error;
+mod file;
+mod nearest;
+mod shape;
+
+pub use error::{FleetError, FleetProblem};
+pub use file::{
+    Approvals, AwsPins, ClusterEntry, FLEET_API, FLEET_KIND, FleetFile, Ignore, KubernetesLive,
+    Live, Policy, Seconds,
+};
+pub use nearest::nearest;
+pub use shape::{PathStep, ShapeError, ValuePath, read_shape};
+
+use crate::files;
+use crate::render::{self, RenderError};
+use serde_json::Value;
+use stairway_core::model::Digest;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// A fleet of 5,000 clusters with all keys has about 2 MB.
+const FLEET_BYTES_MAX: u64 = 16 << 20;
+/// The names under which a fleet is found, in this order.
+const FLEET_NAMES: [&str; 3] = ["fleet.yaml", "fleet.yml", "fleet.jsonnet"];
+/// EKS gives cluster names at most 100 characters; an alias stands in names of files and plans.
+const NAME_CHARS_MAX: usize = 100;
+
+/// A fleet file that was read and checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fleet {
+    /// The folder of the file, absolute; paths in it are relative to this.
+    pub folder: PathBuf,
+    /// The folder that nothing named in the file may leave.
+    pub root: PathBuf,
+    /// The file, relative to the root.
+    pub shown: String,
+    /// Digest of its text, or of what it evaluates to.
+    pub digest: Digest,
+    /// Its content.
+    pub file: FleetFile,
+}
+
+/// Returns the fleet file in `from` or the nearest folder above it, up to the top of the repository.
+///
+/// # Errors
+/// One folder has two files that could be meant.
+pub fn find(from: &Path) -> Result<Option<PathBuf>, FleetError> {
+    let top = files::repository_top(from);
+    for folder in from.ancestors() {
+        let mut here = FLEET_NAMES
+            .iter()
+            .map(|name| folder.join(name))
+            .filter(|path| files::is_file(path));
+        if let Some(first) = here.next() {
+            return match here.next() {
+                None => Ok(Some(first)),
+                Some(second) => Err(FleetError::Ambiguous {
+                    first: first.display().to_string(),
+                    second: second.display().to_string(),
+                }),
+            };
+        }
+        let at_top = top.is_some() && files::canonicalize(folder).ok() == top;
+        if at_top {
+            break;
+        }
+    }
+    Ok(None)
+}
+
+/// Evaluates the jsonnet file at the first path within the root at the second.
+pub type Evaluate<'e> = &'e dyn Fn(&Path, &Path) -> Result<Vec<Value>, RenderError>;
+
+/// Reads the fleet at `path`. Jsonnet is evaluated by `evaluate`, which gets the path and the root.
+///
+/// # Errors
+/// The file is unreadable, is no fleet, or something in it is wrong: with line and column for
+/// YAML and JSON, with the JSON path for jsonnet.
+pub fn load(path: &Path, root: Option<&Path>, evaluate: Evaluate<'_>) -> Result<Fleet, FleetError> {
+    let full = files::canonicalize(path).map_err(FleetError::Unreadable)?;
+    let folder = files::parent_of(&full);
+    let root = match root {
+        Some(root) => files::canonicalize(root).map_err(FleetError::Unreadable)?,
+        None => files::repository_top(&folder).unwrap_or_else(|| folder.clone()),
+    };
+    let shown = files_shown(&full, &root);
+    let (documents, text, digest) = if path.extension().is_some_and(|e| e == "jsonnet") {
+        let documents = evaluate(&full, &root).map_err(FleetError::Unparsable)?;
+        let digest = Digest::of_canonical(&documents);
+        (documents, None, digest)
+    } else {
+        let text = files::read_text(&full, FLEET_BYTES_MAX).map_err(FleetError::Unreadable)?;
+        let documents = render::parse_yaml(&text, &shown).map_err(FleetError::Unparsable)?;
+        let digest = Digest::of(text.as_bytes());
+        (documents, Some(text), digest)
+    };
+    let [document] = documents.as_slice() else {
+        let why = format!("it has {} documents and a fleet is one", documents.len());
+        return Err(FleetError::NotAFleet { file: shown, why });
+    };
+    let file = check(document, &shown).map_err(|wrong| match wrong {
+        Wrong::NotAFleet(why) => FleetError::NotAFleet {
+            file: shown.clone(),
+            why,
+        },
+        Wrong::Shape(shape) => {
+            let place = text
+                .as_deref()
+                .and_then(|text| render::place_of(text, &shape.path.0));
+            FleetError::Wrong(FleetProblem {
+                file: shown.clone(),
+                place,
+                shape,
+            })
+        }
+    })?;
+    Ok(Fleet {
+        folder,
+        root,
+        shown,
+        digest,
+        file,
+    })
+}
+
+/// Returns `path` relative to `root`; outside of it only the name, because plans hold no host paths.
+pub fn files_shown(path: &Path, root: &Path) -> String {
+    let inner = path
+        .strip_prefix(root)
+        .ok()
+        .filter(|inner| !inner.as_os_str().is_empty());
+    let shown = inner
+        .or_else(|| path.file_name().map(Path::new))
+        .unwrap_or(path);
+    shown.to_string_lossy().into_owned()
+}
+
+enum Wrong {
+    NotAFleet(String),
+    Shape(ShapeError),
+}
+
+impl From<ShapeError> for Wrong {
+    fn from(error: ShapeError) -> Self {
+        Self::Shape(error)
+    }
+}
+
+fn check(document: &Value, shown: &str) -> Result<FleetFile, Wrong> {
+    let api = document.get("apiVersion").and_then(Value::as_str);
+    let root = ValuePath::default();
+    match api {
+        None => {
+            let why = format!("it has no `apiVersion: {FLEET_API}`");
+            return Err(Wrong::NotAFleet(why));
+        }
+        Some(FLEET_API) => {}
+        Some(other) if other.starts_with("stairway/") => {
+            let message = format!("this build reads `{FLEET_API}` and not `{other}`");
+            return Err(ShapeError::new(root.key("apiVersion"), message).into());
+        }
+        Some(other) => {
+            let why = format!("its apiVersion is `{other}`, not `{FLEET_API}`");
+            return Err(Wrong::NotAFleet(why));
+        }
+    }
+    let file: FleetFile = read_shape(document)?;
+    if file.kind != FLEET_KIND {
+        let message = format!("the kind is `{}`, not `{FLEET_KIND}`", file.kind);
+        return Err(ShapeError::new(root.key("kind"), message).into());
+    }
+    if file.clusters.is_empty() {
+        let message = format!("`{shown}` lists no cluster");
+        return Err(ShapeError::new(root.key("clusters"), message).into());
+    }
+    check_entries(&file)?;
+    Ok(file)
+}
+
+fn check_entries(file: &FleetFile) -> Result<(), ShapeError> {
+    let mut names = BTreeSet::new();
+    for (index, entry) in file.clusters.iter().enumerate() {
+        let path = ValuePath::default().key("clusters").item(index);
+        if let Some(name) = &entry.name {
+            check_name(name).map_err(|why| ShapeError::new(path.key("name"), why))?;
+            if !names.insert(name.as_str()) {
+                let message = format!("another cluster is called `{name}`");
+                return Err(
+                    ShapeError::new(path.key("name"), message).hint("names are unique in a fleet")
+                );
+            }
+        }
+        check_live(&entry.live, &path.key("live"))?;
+        if let Some(wave) = &entry.wave
+            && !file.waves.contains(wave)
+        {
+            let message = format!("there is no wave `{wave}`");
+            let hint = match nearest(wave, file.waves.iter().map(String::as_str)).first() {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("add it to `waves`, which has: {}", file.waves.join(", ")),
+            };
+            return Err(ShapeError::new(path.key("wave"), message).hint(hint));
+        }
+    }
+    Ok(())
+}
+
+/// Says what is wrong with a cluster's alias, which becomes a part of file names.
+fn check_name(name: &str) -> Result<(), String> {
+    let plain = name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
+    if !plain {
+        return Err(format!(
+            "`{name}` has characters other than letters, digits, `-`, `_` and `.`, or begins with one of these"
+        ));
+    }
+    if name.len() > NAME_CHARS_MAX {
+        return Err(format!(
+            "`{name}` is longer than {NAME_CHARS_MAX} characters"
+        ));
+    }
+    Ok(())
+}
+
+fn check_live(live: &Live, path: &ValuePath) -> Result<(), ShapeError> {
+    let Live {
+        recorded,
+        assumed,
+        world,
+        kubernetes,
+    } = live;
+    let given = [
+        (recorded.is_some(), "recorded"),
+        (assumed.is_some(), "assumed"),
+        (world.is_some(), "world"),
+        (kubernetes.is_some(), "kubernetes"),
+    ];
+    let named: Vec<&str> = given
+        .iter()
+        .filter(|(is, _)| *is)
+        .map(|(_, name)| *name)
+        .collect();
+    let hint = "write exactly one of `recorded`, `assumed`, `world` and `kubernetes`";
+    match named.as_slice() {
+        [_] => Ok(()),
+        [] => {
+            let message = "it does not say how the cluster is read";
+            Err(ShapeError::new(path.clone(), message).hint(hint))
+        }
+        several => {
+            let message = format!("it names several ways: {}", several.join(", "));
+            Err(ShapeError::new(path.clone(), message).hint(hint))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

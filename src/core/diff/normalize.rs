@@ -1,0 +1,266 @@
+//! Brings a nodegroup's settings into one form, so that equal settings compare equal.
+
+use super::generation::OWN_PREFIX;
+use crate::catalog::{Catalog, Scope};
+use crate::codec::embedded;
+use crate::model::clusterconfig::{count_of, read_taints};
+use crate::model::{Digest, canonical_bytes};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// The key of a value of which only the digest is kept.
+pub const DIGEST_KEY: &str = "$digest";
+
+/// A nodegroup's or add-on's settings as dotted path → value.
+pub type Settled = BTreeMap<String, Value>;
+
+/// Returns `spec` with sensitive values replaced by digests.
+///
+/// A string that holds YAML or JSON is digested as the value it holds, so that
+/// quoting and key order do not show as differences.
+pub fn redact(spec: &Map<String, Value>, catalog: &Catalog) -> Map<String, Value> {
+    redact_at(spec, "", catalog)
+}
+
+fn redact_at(spec: &Map<String, Value>, at: &str, catalog: &Catalog) -> Map<String, Value> {
+    spec.iter()
+        .map(|(key, value)| {
+            let path = join(at, key);
+            let value = if catalog.field_is_sensitive(&path) && !is_empty(value) {
+                digest_of(&path, value, catalog)
+            } else if let Value::Object(map) = value {
+                Value::Object(redact_at(map, &path, catalog))
+            } else {
+                value.clone()
+            };
+            (key.clone(), value)
+        })
+        .collect()
+}
+
+fn digest_of(path: &str, value: &Value, catalog: &Catalog) -> Value {
+    if value.get(DIGEST_KEY).is_some() {
+        return value.clone();
+    }
+    let parsed = match value {
+        Value::String(text) if catalog.field_holds_document(path) => embedded::documents(text),
+        _ => None,
+    };
+    let (digest, form) = match (parsed, value) {
+        (Some(documents), _) => (Digest::of_canonical(&documents), "document"),
+        (None, Value::String(text)) => (Digest::of(text.trim_end().as_bytes()), "text"),
+        (None, other) => (Digest::of(&canonical_bytes(other)), "value"),
+    };
+    json!({DIGEST_KEY: digest.to_string(), "form": form})
+}
+
+/// Returns true for values that eksctl treats as unset: null, `[]`, `{}`.
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(items) => items.is_empty(),
+        Value::Object(map) => map.is_empty(),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
+/// Brings a nodegroup into one form: defaults filled in, sets sorted, noise dropped.
+///
+/// `complete` says that a missing key is unset; only then are defaults filled in.
+pub fn nodegroup(
+    spec: &Map<String, Value>,
+    managed: bool,
+    complete: bool,
+    catalog: &Catalog,
+) -> Settled {
+    let mut spec = redact(spec, catalog);
+    spec.remove("name");
+    if managed {
+        one_instance_type(&mut spec);
+    }
+    let taints = read_taints(spec.get("taints"), "taints").unwrap_or_default();
+    let taints: Vec<Value> = taints
+        .into_iter()
+        .filter(|taint| !taint.key.starts_with(OWN_PREFIX))
+        .map(|taint| Value::String(format!("{}={}:{}", taint.key, taint.value, taint.effect)))
+        .collect();
+    if spec.contains_key("taints") {
+        spec.insert("taints".to_owned(), Value::Array(taints));
+    }
+    if let Some(Value::String(family)) = spec.get("amiFamily")
+        && let Some(known) = catalog.ami_family(family)
+    {
+        let name = known.name.clone();
+        spec.insert("amiFamily".to_owned(), Value::String(name));
+    }
+    if complete {
+        spec.retain(|_, value| !is_empty(value));
+        catalog.fill_defaults(Scope::nodegroup(managed), &mut spec);
+    }
+    let mut settled = Settled::new();
+    flatten(&Value::Object(spec), "", catalog, &mut settled);
+    if complete {
+        scaling_defaults(&mut settled);
+        settled.retain(|_, value| !is_empty(value));
+    }
+    settled.retain(|path, _| !is_noise(path));
+    settled
+}
+
+/// A managed group's `instanceType: x` and `instanceTypes: [x]` make the same launch.
+fn one_instance_type(spec: &mut Map<String, Value>) {
+    if let Some(Value::Array(types)) = spec.get("instanceTypes")
+        && let [only] = types.as_slice()
+    {
+        let only = only.clone();
+        spec.remove("instanceTypes");
+        spec.insert("instanceType".to_owned(), only);
+    }
+}
+
+/// `desiredCapacity` belongs to the autoscaler; our own marks are no settings.
+fn is_noise(path: &str) -> bool {
+    path == "desiredCapacity"
+        || path == "propagateASGTags"
+        || path.starts_with(&format!("tags.{OWN_PREFIX}"))
+        || path.starts_with(&format!("labels.{OWN_PREFIX}declared"))
+        || path.starts_with("labels.alpha.eksctl.io/")
+        || path.starts_with("tags.alpha.eksctl.io/")
+}
+
+/// eksctl's computed defaults: min = desired, else 2; max = desired or min, at least 1.
+///
+/// Source: eksctl `pkg/apis/eksctl.io/v1alpha5/defaults.go`, `pkg/cfn/builder/nodegroup.go`.
+fn scaling_defaults(settled: &mut Settled) {
+    const MIN_SIZE: u32 = 2;
+    let read = |settled: &Settled, key: &str| settled.get(key).and_then(count_of);
+    let desired = read(settled, "desiredCapacity");
+    let min = read(settled, "minSize").or(desired).unwrap_or(MIN_SIZE);
+    let max = read(settled, "maxSize").or(desired).unwrap_or(min).max(1);
+    settled.insert("minSize".to_owned(), json!(min));
+    settled.insert("maxSize".to_owned(), json!(max));
+}
+
+/// Flattens objects to dotted paths; lists stay whole, sorted when they are sets.
+fn flatten(value: &Value, at: &str, catalog: &Catalog, settled: &mut Settled) {
+    match value {
+        Value::Object(map) if map.contains_key(DIGEST_KEY) => {
+            settled.insert(at.to_owned(), value.clone());
+        }
+        Value::Object(map) if !map.is_empty() => {
+            for (key, value) in map {
+                flatten(value, &join(at, key), catalog, settled);
+            }
+        }
+        Value::Array(items) => {
+            let mut items: Vec<Value> = items.iter().map(plain_number).collect();
+            if at == "taints" || catalog.field_is_set(at) {
+                items.sort_by_key(|item| canonical_bytes(item));
+                items.dedup();
+            }
+            settled.insert(at.to_owned(), Value::Array(items));
+        }
+        other => {
+            if !at.is_empty() {
+                settled.insert(at.to_owned(), plain_number(other));
+            }
+        }
+    }
+}
+
+/// Jsonnet writes counts as doubles; 80.0 and 80 are one size.
+fn plain_number(value: &Value) -> Value {
+    match value {
+        Value::Number(_) => count_of(value).map_or_else(|| value.clone(), |count| json!(count)),
+        Value::Array(items) => Value::Array(items.iter().map(plain_number).collect()),
+        Value::Object(map) => Value::Object(
+            map.iter()
+                .map(|(k, v)| (k.clone(), plain_number(v)))
+                .collect(),
+        ),
+        Value::Null | Value::Bool(_) | Value::String(_) => value.clone(),
+    }
+}
+
+/// Brings an add-on's settings into one form; its version is compared elsewhere.
+pub fn addon(spec: &Map<String, Value>, catalog: &Catalog) -> Settled {
+    let mut settled = Settled::new();
+    for (key, value) in spec {
+        if [
+            "name",
+            "version",
+            "resolveConflicts",
+            "owners",
+            "publishers",
+            "types",
+        ]
+        .contains(&key.as_str())
+        {
+            continue;
+        }
+        let path = format!("addons[].{key}");
+        if is_empty(value) || value == "" {
+            continue;
+        }
+        let value = if catalog.field_is_sensitive(&path) {
+            digest_of(&path, value, catalog)
+        } else {
+            value.clone()
+        };
+        flatten(&value, key, catalog, &mut settled);
+    }
+    settled.retain(|path, value| !(is_empty(value) || path.starts_with("tags.alpha.eksctl.io/")));
+    settled
+}
+
+/// Returns an add-on's settings with sensitive values replaced by digests.
+pub fn redact_addon(spec: &Map<String, Value>, catalog: &Catalog) -> Map<String, Value> {
+    spec.iter()
+        .map(|(key, value)| {
+            let path = format!("addons[].{key}");
+            let value = if catalog.field_is_sensitive(&path) && !is_empty(value) {
+                digest_of(&path, value, catalog)
+            } else {
+                value.clone()
+            };
+            (key.clone(), value)
+        })
+        .collect()
+}
+
+/// Writes a settled value for people; digests stay digests.
+pub fn show(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Object(map) if map.contains_key(DIGEST_KEY) => {
+            let digest = map
+                .get(DIGEST_KEY)
+                .and_then(Value::as_str)
+                .unwrap_or_default();
+            let short: String = digest.chars().take("sha256:".len() + 12).collect();
+            format!("[redacted {short}]")
+        }
+        other => other.to_string(),
+    }
+}
+
+fn join(at: &str, key: &str) -> String {
+    if at.is_empty() {
+        key.to_owned()
+    } else {
+        format!("{at}.{key}")
+    }
+}
+
+/// Brings cluster settings into one form: flattened, sets sorted, empty values dropped.
+pub fn settings(spec: &Map<String, Value>, catalog: &Catalog) -> Settled {
+    let mut settled = Settled::new();
+    flatten(
+        &Value::Object(redact(spec, catalog)),
+        "",
+        catalog,
+        &mut settled,
+    );
+    settled.retain(|_, value| !is_empty(value));
+    settled
+}

@@ -1,0 +1,63 @@
+//! The pure core of stairway: from what git asks for and what runs to a plan
+//! that leaves its executor no choices.
+//!
+//! # Bird's-eye view
+//!
+//! ```text
+//! documents ─model::clusterconfig─▶ Desired
+//! observation file ─model─▶ Observation          (every fact Value | Absent | Unknown(why))
+//! Desired × Observation ─diff─▶ Differences
+//! Differences ─plan─▶ Plan + "why not now" ─audit─▶ Findings ─report─▶ text
+//! ```
+//!
+//! # Code map
+//!
+//! | module | one sentence |
+//! |---|---|
+//! | [`codec`] | text forms of values; documents inside strings |
+//! | [`model`] | the nouns as values with invariants |
+//! | [`catalog`] | dated facts as data with sources |
+//! | [`policy`] | what Kubernetes, EKS and the fleet's owner allow: tables and settings |
+//! | [`diff`] | desired × observed → typed, default-aware differences, across generations |
+//! | [`plan`] | proposes the plan and what is not possible now; wire format and digest |
+//! | [`audit`] | an independent checker that interprets the actions of every plan |
+//! | [`report`] | plans and differences as table, Markdown and words |
+//!
+//! Inside [`plan`]: `propose` is the straight line, `draft` the plan while it
+//! is being made, `hops` the control plane, `nodes` what must happen to which
+//! group and when, `replace` how, `steps` what a step runs, `addons`,
+//! `rollback`, `preflight`, `files`, `summary`.
+//!
+//! # Invariants, each with its test
+//!
+//! 1. No module here performs I/O, reads a clock or is async (the manifest,
+//!    clippy's bans, the import-table test).
+//! 2. No prefix of a plan breaks version skew or moves a control plane by more
+//!    than one minor (`audit`, and the law tests on the embedded world).
+//! 3. Planning the interpreted end of a plan gives no plan; equal inputs in any
+//!    order give equal bytes (law tests).
+//! 4. `audit` imports neither `plan::propose` nor `policy` (import-table test).
+//! 5. Sensitive values become digests in `diff::normalize` before they reach an
+//!    observation, a difference or a plan (secrets tests).
+//! 6. What cannot run is never dropped: it stands in `not_now` with its reason.
+
+pub mod audit;
+pub mod catalog;
+pub mod codec;
+pub mod diff;
+pub mod model;
+pub mod plan;
+pub mod policy;
+pub mod report;
+
+/// Proposes a plan, audits it, and adds what the audit found.
+///
+/// A fault of the plan is a mandatory finding, and then nothing in it runs.
+pub fn make_plan(input: &plan::PlanInput<'_>) -> plan::Planned {
+    let mut planned = plan::propose(input);
+    let faults = audit::check(&planned, input.observed, input.catalog);
+    if !faults.is_empty() {
+        planned.refuse(faults);
+    }
+    planned
+}

@@ -1,0 +1,20 @@
+//! The nouns of the field as values with invariants.
+
+pub mod clusterconfig;
+mod condition;
+mod digest;
+pub mod eksa;
+mod known;
+mod observation;
+mod time;
+mod version;
+
+pub use condition::Condition;
+pub use digest::{Digest, canonical_bytes};
+pub use known::Known;
+pub use observation::{
+    ClusterId, ControlPlane, Insight, LiveAddon, LiveNodegroup, Node, OBSERVATION_FORMAT,
+    Observation, Pdb, Pod, Stack, Subnet, Update, Workload,
+};
+pub use time::{DAY_SECONDS, Timestamp, say_seconds};
+pub use version::{AddonVersion, KubeMinor, KubeVersion, VersionError};

@@ -1,0 +1,506 @@
+//! A picture of a live cluster: every fact is a value, absent, or unknown with a reason.
+
+use super::{AddonVersion, Known, KubeMinor, KubeVersion, Timestamp};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The major format version of observation files that this build reads and writes.
+pub const OBSERVATION_FORMAT: u32 = 1;
+
+/// What was read of one cluster at one instant.
+///
+/// A missing key means that nobody recorded the fact; readers ignore unknown keys.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Observation {
+    /// Major version of this format; others are refused by number.
+    pub format_version: u32,
+    /// Always `Observation`.
+    pub kind: String,
+    /// Whose picture this is.
+    pub cluster: ClusterId,
+    /// When the reading began; absent for an assumed cluster.
+    #[serde(default)]
+    pub observed_at: Known<Timestamp>,
+    /// Where the facts come from, e.g. `recorded`, `assumed: old/x.json`.
+    #[serde(default)]
+    pub sources: Vec<String>,
+    /// The control plane.
+    #[serde(default)]
+    pub control_plane: Known<ControlPlane>,
+    /// Updates of the cluster as EKS lists them, in any order.
+    #[serde(default)]
+    pub updates: Known<Vec<Update>>,
+    /// Nodegroups, managed and self-managed.
+    #[serde(default)]
+    pub nodegroups: Known<Vec<LiveNodegroup>>,
+    /// CloudFormation stacks that belong to the cluster.
+    #[serde(default)]
+    pub stacks: Known<Vec<Stack>>,
+    /// Nodes, those outside nodegroups included.
+    #[serde(default)]
+    pub nodes: Known<Vec<Node>>,
+    /// Pods that a drain would move, and those that count as activity.
+    #[serde(default)]
+    pub pods: Known<Vec<Pod>>,
+    /// Pod disruption budgets.
+    #[serde(default)]
+    pub pdbs: Known<Vec<Pdb>>,
+    /// Core add-on workloads (`aws-node`, `kube-proxy`, `coredns`), for add-ons that EKS does not manage.
+    #[serde(default)]
+    pub workloads: Known<Vec<Workload>>,
+    /// EKS-managed add-ons (ListAddons, DescribeAddon).
+    #[serde(default)]
+    pub addons: Known<Vec<LiveAddon>>,
+    /// Add-on name → Kubernetes minor → versions that EKS offers (DescribeAddonVersions).
+    #[serde(default)]
+    pub addon_versions: Known<BTreeMap<String, BTreeMap<KubeMinor, Vec<AddonVersion>>>>,
+    /// Upgrade and rollback insights.
+    #[serde(default)]
+    pub insights: Known<Vec<Insight>>,
+    /// Quotas that bound a plan, by name: `managed-nodegroups-per-cluster`.
+    #[serde(default)]
+    pub quotas: Known<BTreeMap<String, u32>>,
+    /// Subnets of the cluster with their free addresses.
+    #[serde(default)]
+    pub subnets: Known<Vec<Subnet>>,
+    /// Names of nodegroups that existed once: a name is not used twice by accident.
+    #[serde(default)]
+    pub past_nodegroups: BTreeSet<String>,
+    /// EKS Anywhere objects; absent on EKS.
+    #[serde(default = "absent")]
+    pub eksa: Known<Value>,
+}
+
+const fn absent() -> Known<Value> {
+    Known::Absent
+}
+
+/// Which cluster.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct ClusterId {
+    /// The name in EKS.
+    pub name: String,
+    /// The AWS region; empty for EKS Anywhere.
+    #[serde(default)]
+    pub region: String,
+    /// The AWS account, when known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account_id: Option<String>,
+}
+
+/// The control plane as DescribeCluster tells it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ControlPlane {
+    /// The minor that it serves.
+    #[serde(default)]
+    pub version: Known<KubeMinor>,
+    /// `CREATING ACTIVE DELETING FAILED UPDATING PENDING`.
+    #[serde(default)]
+    pub status: Known<String>,
+    /// EKS platform version.
+    #[serde(default)]
+    pub platform_version: Known<String>,
+    /// When the cluster was made.
+    #[serde(default)]
+    pub created_at: Known<Timestamp>,
+    /// `STANDARD` or `EXTENDED` (upgradePolicy.supportType).
+    #[serde(default)]
+    pub support_type: Known<String>,
+    /// True when EKS Auto Mode runs nodes.
+    #[serde(default)]
+    pub auto_mode: Known<bool>,
+    /// Other settings in eksctl's shape (`vpc`, `accessConfig`, …), compared and never changed.
+    #[serde(default)]
+    pub settings: Map<String, Value>,
+}
+
+/// An update object of EKS (DescribeUpdate).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Update {
+    /// Its id.
+    pub id: String,
+    /// `VersionUpdate VersionRollback AddonUpdate ConfigUpdate …`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// `InProgress Failed Cancelled Successful`.
+    pub status: String,
+    /// The version asked for, for version updates.
+    #[serde(default)]
+    pub version: Known<KubeMinor>,
+    /// When it was asked for.
+    #[serde(default)]
+    pub created_at: Known<Timestamp>,
+    /// When the cluster was seen to have finished it.
+    #[serde(default)]
+    pub finished_at: Known<Timestamp>,
+    /// The nodegroup it is for, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nodegroup: Option<String>,
+    /// The add-on it is for, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub addon: Option<String>,
+    /// Error messages, for failed ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<String>,
+}
+
+/// A nodegroup that exists.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LiveNodegroup {
+    /// Its name in EKS or in its stack's tags.
+    pub name: String,
+    /// True for an EKS-managed nodegroup.
+    pub managed: bool,
+    /// EKS status for managed groups, CloudFormation stack status for others.
+    #[serde(default)]
+    pub status: Known<String>,
+    /// The minor that a node booted now would run.
+    #[serde(default)]
+    pub version: Known<KubeMinor>,
+    /// AMI release of a managed group.
+    #[serde(default)]
+    pub release_version: Known<String>,
+    /// Identity for the recheck before a delete.
+    #[serde(default)]
+    pub arn: Known<String>,
+    /// Identity for the recheck before a delete.
+    #[serde(default)]
+    pub created_at: Known<Timestamp>,
+    /// The settings in eksctl's shape, sensitive ones as digests. A missing key
+    /// is unknown unless `spec_complete`, `null` is absent.
+    #[serde(default)]
+    pub spec: Map<String, Value>,
+    /// True when keys missing in `spec` are known to be unset.
+    #[serde(default)]
+    pub spec_complete: bool,
+}
+
+/// A CloudFormation stack of eksctl.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Stack {
+    /// `eksctl-<cluster>-nodegroup-<name>` and the like.
+    pub name: String,
+    /// `CREATE_COMPLETE`, `ROLLBACK_COMPLETE`, `DELETE_IN_PROGRESS`, …
+    pub status: String,
+}
+
+/// A node.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Node {
+    /// Its name.
+    pub name: String,
+    /// The nodegroup it belongs to; none for Fargate, Karpenter and Auto Mode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nodegroup: Option<String>,
+    /// Who made it, when not a nodegroup: `fargate`, `karpenter`, `auto-mode`, `other`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provisioner: Option<String>,
+    /// The kubelet's version.
+    #[serde(default)]
+    pub kubelet: Known<KubeVersion>,
+    /// The Ready condition.
+    #[serde(default)]
+    pub ready: Known<bool>,
+    /// Cordoned.
+    #[serde(default)]
+    pub unschedulable: bool,
+    /// Availability zone.
+    #[serde(default)]
+    pub zone: Known<String>,
+    /// Instance type.
+    #[serde(default)]
+    pub instance_type: Known<String>,
+}
+
+/// A pod.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Pod {
+    /// Namespace.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+    /// The node it runs on; none while Pending.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
+    /// `Kind/name` of the controller; absent for a bare pod.
+    #[serde(default)]
+    pub owner: Known<String>,
+    /// Labels that activity selectors and budgets match.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    /// CPU request in millicores.
+    #[serde(default)]
+    pub cpu_millis: Known<u32>,
+    /// Memory request in MiB.
+    #[serde(default)]
+    pub memory_mib: Known<u32>,
+    /// Zones of its volumes; empty without zonal volumes.
+    #[serde(default)]
+    pub volume_zones: Vec<String>,
+    /// True when a toleration without key and effect lets it return to any node.
+    #[serde(default)]
+    pub tolerates_everything: bool,
+}
+
+impl Pod {
+    /// Returns true for a pod that a drain leaves alone.
+    pub fn is_daemon(&self) -> bool {
+        self.owner
+            .value()
+            .is_some_and(|owner| owner.starts_with("DaemonSet/"))
+    }
+}
+
+/// A pod disruption budget.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Pdb {
+    /// Namespace.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+    /// How many pods may be disrupted now (status.disruptionsAllowed).
+    #[serde(default)]
+    pub allowed: Known<u32>,
+    /// `matchLabels` of its selector.
+    #[serde(default)]
+    pub selector: BTreeMap<String, String>,
+}
+
+/// A core workload of kube-system.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Workload {
+    /// `DaemonSet` or `Deployment`.
+    pub kind: String,
+    /// Namespace.
+    pub namespace: String,
+    /// Name: `aws-node`, `kube-proxy`, `coredns`.
+    pub name: String,
+    /// The version in its image tag.
+    #[serde(default)]
+    pub version: Known<AddonVersion>,
+    /// True when all replicas are updated and available.
+    #[serde(default)]
+    pub rolled_out: Known<bool>,
+}
+
+/// An EKS-managed add-on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LiveAddon {
+    /// Its name.
+    pub name: String,
+    /// The installed version.
+    #[serde(default)]
+    pub version: Known<AddonVersion>,
+    /// `CREATING ACTIVE CREATE_FAILED UPDATING DELETING DELETE_FAILED DEGRADED UPDATE_FAILED`.
+    #[serde(default)]
+    pub status: Known<String>,
+    /// Configuration in eksctl's shape; sensitive values as digests.
+    #[serde(default)]
+    pub spec: Map<String, Value>,
+    /// True when keys missing in `spec` are known to be unset.
+    #[serde(default)]
+    pub spec_complete: bool,
+}
+
+/// An upgrade or rollback insight of EKS.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Insight {
+    /// Its id.
+    pub id: String,
+    /// Its name, e.g. `Deprecated APIs removed in Kubernetes v1.32`.
+    pub name: String,
+    /// `UPGRADE_READINESS` or `ROLLBACK_READINESS`.
+    pub category: String,
+    /// The minor it speaks of.
+    #[serde(default)]
+    pub version: Known<KubeMinor>,
+    /// `PASSING WARNING ERROR UNKNOWN`.
+    pub status: String,
+    /// Why.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+}
+
+/// A subnet.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Subnet {
+    /// Its id.
+    pub id: String,
+    /// Its zone.
+    #[serde(default)]
+    pub zone: Known<String>,
+    /// Free IPv4 addresses.
+    #[serde(default)]
+    pub free_addresses: Known<u32>,
+    /// True when the control plane may place network interfaces in it.
+    #[serde(default)]
+    pub control_plane: bool,
+}
+
+impl Observation {
+    /// Returns an observation in which nothing is known yet.
+    pub fn unknown(cluster: ClusterId, source: &str) -> Self {
+        Self {
+            format_version: OBSERVATION_FORMAT,
+            kind: "Observation".to_owned(),
+            cluster,
+            observed_at: Known::default(),
+            sources: vec![source.to_owned()],
+            control_plane: Known::default(),
+            updates: Known::default(),
+            nodegroups: Known::default(),
+            stacks: Known::default(),
+            nodes: Known::default(),
+            pods: Known::default(),
+            pdbs: Known::default(),
+            workloads: Known::default(),
+            addons: Known::default(),
+            addon_versions: Known::default(),
+            insights: Known::default(),
+            quotas: Known::default(),
+            subnets: Known::default(),
+            past_nodegroups: BTreeSet::new(),
+            eksa: Known::Absent,
+        }
+    }
+
+    /// Returns the same facts in one order: lists sorted by their identity.
+    pub fn sorted(mut self) -> Self {
+        sort(&mut self.updates, |u| u.id.clone());
+        sort(&mut self.nodegroups, |g| g.name.clone());
+        sort(&mut self.stacks, |s| s.name.clone());
+        sort(&mut self.nodes, |n| n.name.clone());
+        sort(&mut self.pods, |p| format!("{}/{}", p.namespace, p.name));
+        sort(&mut self.pdbs, |p| format!("{}/{}", p.namespace, p.name));
+        sort(&mut self.workloads, |w| {
+            format!("{}/{}/{}", w.namespace, w.kind, w.name)
+        });
+        sort(&mut self.addons, |a| a.name.clone());
+        sort(&mut self.insights, |i| i.id.clone());
+        sort(&mut self.subnets, |s| s.id.clone());
+        if let Known::Value(by_addon) = &mut self.addon_versions {
+            for versions in by_addon.values_mut().flat_map(BTreeMap::values_mut) {
+                versions.sort();
+                versions.dedup();
+            }
+        }
+        self
+    }
+
+    /// Returns the version that the control plane serves, when known.
+    pub fn version(&self) -> Option<KubeMinor> {
+        self.control_plane
+            .value()
+            .and_then(|plane| plane.version.value())
+            .copied()
+    }
+
+    /// Returns the nodegroup called `name`.
+    pub fn nodegroup(&self, name: &str) -> Option<&LiveNodegroup> {
+        self.nodegroups
+            .items()
+            .iter()
+            .find(|group| group.name == name)
+    }
+
+    /// Returns the nodes of the nodegroup called `name`.
+    pub fn nodes_of<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Node> {
+        self.nodes
+            .items()
+            .iter()
+            .filter(move |node| node.nodegroup.as_deref() == Some(name))
+    }
+
+    /// Returns the pods that run on nodes of the nodegroup called `name`.
+    pub fn pods_of<'a>(&'a self, name: &str) -> Vec<&'a Pod> {
+        let nodes: BTreeSet<&str> = self
+            .nodes
+            .items()
+            .iter()
+            .filter(|node| node.nodegroup.as_deref() == Some(name))
+            .map(|node| node.name.as_str())
+            .collect();
+        self.pods
+            .items()
+            .iter()
+            .filter(|pod| pod.node.as_deref().is_some_and(|node| nodes.contains(node)))
+            .collect()
+    }
+}
+
+/// A check that a lie in the file would fail: two facts that cannot both hold.
+impl Observation {
+    /// Returns contradictions inside the observation, each as a sentence.
+    pub fn contradictions(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        duplicates(
+            "nodegroup",
+            self.nodegroups.items().iter().map(|g| &g.name),
+            &mut found,
+        );
+        duplicates(
+            "node",
+            self.nodes.items().iter().map(|n| &n.name),
+            &mut found,
+        );
+        duplicates(
+            "add-on",
+            self.addons.items().iter().map(|a| &a.name),
+            &mut found,
+        );
+        duplicates(
+            "stack",
+            self.stacks.items().iter().map(|s| &s.name),
+            &mut found,
+        );
+        duplicates(
+            "subnet",
+            self.subnets.items().iter().map(|s| &s.id),
+            &mut found,
+        );
+        if !self.nodegroups.is_unknown() {
+            for node in self.nodes.items() {
+                if let Some(group) = &node.nodegroup
+                    && self.nodegroup(group).is_none()
+                {
+                    found.push(format!(
+                        "node `{}` says it belongs to nodegroup `{group}`, which is not listed",
+                        node.name
+                    ));
+                }
+            }
+        }
+        if !self.nodes.is_unknown() {
+            let names: BTreeSet<&str> =
+                self.nodes.items().iter().map(|n| n.name.as_str()).collect();
+            for pod in self.pods.items() {
+                if let Some(node) = pod.node.as_deref()
+                    && !names.contains(node)
+                {
+                    found.push(format!(
+                        "pod `{}/{}` runs on node `{node}`, which is not listed",
+                        pod.namespace, pod.name
+                    ));
+                }
+            }
+        }
+        found
+    }
+}
+
+fn duplicates<'a>(noun: &str, names: impl Iterator<Item = &'a String>, found: &mut Vec<String>) {
+    let mut seen = BTreeSet::new();
+    for name in names {
+        if !seen.insert(name) {
+            found.push(format!("{noun} `{name}` is listed twice"));
+        }
+    }
+}
+
+fn sort<T, K: Ord>(list: &mut Known<Vec<T>>, key: impl Fn(&T) -> K) {
+    if let Known::Value(items) = list {
+        items.sort_by_key(key);
+    }
+}

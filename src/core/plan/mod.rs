@@ -1,0 +1,17 @@
+//! Proposes the plan and the "why not now" report; wire format and digest.
+
+mod addons;
+mod draft;
+mod files;
+mod hops;
+mod nodes;
+mod preflight;
+mod propose;
+mod replace;
+mod rollback;
+mod steps;
+mod summary;
+pub mod wire;
+
+pub use propose::{PlanInput, Planned, StepFile, propose};
+pub use summary::total;

@@ -1,0 +1,445 @@
+//! What is looked at before any step, and what is remarked after all of them.
+
+use super::draft::{Draft, facts, finding, wait};
+use super::hops::{facts_unknown, source_of_calendar, unassessed};
+use super::nodes;
+use super::wire::{Rollback, Severity, StepKind};
+use crate::catalog::SupportState;
+use crate::model::{Condition, KubeMinor};
+use crate::policy::skew;
+use serde_json::{Value, json};
+
+/// Bounds how many hops one plan holds: EKS supports about eight minors at a time.
+const HOPS_MAX: u16 = 30;
+/// The support type changes at once; the wait is for EKS to say so.
+const SUPPORT_WAIT_SECONDS: u32 = 15 * 60;
+/// Hours in a month as AWS bills it.
+const HOURS_PER_MONTH: u32 = 730;
+
+/// Looks at what stands against planning at all.
+pub(super) fn check(draft: &mut Draft<'_>, from: Option<KubeMinor>, to: Option<KubeMinor>) {
+    if draft.input.assumed {
+        let mut found = finding("STW-PREVIEW", "", Severity::Note, "cluster");
+        found.message =
+            "Live was assumed from a config, so this plan is a preview and can never be applied."
+                .to_owned();
+        found.remedy = "Plan from an observation: --live OBSERVATION.json".to_owned();
+        draft.find(found);
+    }
+    if from.is_none() {
+        let why = match &draft.input.observed.control_plane {
+            crate::model::Known::Value(plane) => plane.version.unknown(),
+            other => other.unknown(),
+        };
+        let why = format!(
+            "the control plane's version is unknown: {}",
+            why.unwrap_or("absent")
+        );
+        let blocked = draft.block(facts_unknown("R1", "cluster", &why));
+        draft.chain = blocked.into_iter().next();
+    }
+    wrong_cluster(draft);
+    broken_groups(draft);
+    if let (Some(from), Some(to)) = (from, to) {
+        too_far(draft, from, to);
+        nodes_ahead(draft, from, to);
+        if to <= from {
+            nodes::al2_blockers(draft, to.max(from));
+        }
+    }
+    unknown_keys(draft);
+    for name in draft.input.replace.clone() {
+        if !draft.differences.groups.contains_key(&name) {
+            let mut found = finding(
+                "STW-NAME",
+                "",
+                Severity::Blocking,
+                &format!("nodegroup {name}"),
+            );
+            found.message = format!("--replace names `{name}`, which is not both in git and live.");
+            found.remedy = "stairway diff shows the names in git.".to_owned();
+            draft.block(found);
+        }
+    }
+    support_type_first(draft);
+}
+
+/// The picture must be of the cluster that git means.
+fn wrong_cluster(draft: &mut Draft<'_>) {
+    let (git, live) = (&draft.input.desired.cluster, &draft.input.observed.cluster);
+    let region_differs =
+        !live.region.is_empty() && !git.region.is_empty() && live.region != git.region;
+    if git.name == live.name && !region_differs {
+        return;
+    }
+    let mut found = finding("STW-OBSERVATION", "", Severity::Mandatory, "cluster");
+    found.message = format!(
+        "Git means `{}` in {}; the observation is of `{}` in {}.",
+        git.name,
+        git.region,
+        live.name,
+        if live.region.is_empty() {
+            "(no region)"
+        } else {
+            &live.region
+        }
+    );
+    found.remedy = "Give the observation of this cluster with --live.".to_owned();
+    draft.chain = draft.block(found).into_iter().next();
+}
+
+/// Groups and stacks that are half made or failed make every tool behave oddly.
+fn broken_groups(draft: &mut Draft<'_>) {
+    const HEALTHY: [&str; 4] = [
+        "ACTIVE",
+        "CREATE_COMPLETE",
+        "UPDATE_COMPLETE",
+        "UPDATE_ROLLBACK_COMPLETE",
+    ];
+    let mut found = Vec::new();
+    for group in draft.input.observed.nodegroups.items() {
+        let Some(status) = group.status.value() else {
+            continue;
+        };
+        if HEALTHY.contains(&status.as_str()) {
+            continue;
+        }
+        let subject = format!("nodegroup {}", group.name);
+        let mut blocker = finding("STW-STACK", "", Severity::Blocking, &subject);
+        blocker.message = format!("`{}` is {status}.", group.name);
+        blocker.remedy = format!(
+            "eksctl utils nodegroup-health -c {} -n {}; mend or delete it, observe, and plan again",
+            draft.input.desired.cluster.name, group.name
+        );
+        found.push(blocker);
+    }
+    for blocker in found {
+        let blocked = draft.block(blocker);
+        if draft.chain.is_none() {
+            draft.chain = blocked.into_iter().next();
+        }
+    }
+}
+
+fn too_far(draft: &mut Draft<'_>, from: KubeMinor, to: KubeMinor) {
+    let far = to.minors_ahead_of(from).is_none_or(|hops| hops > HOPS_MAX);
+    if to > from && far {
+        let mut found = finding(
+            "STW-R6-UNSUPPORTED-TARGET",
+            "R6",
+            Severity::Mandatory,
+            "cluster",
+        );
+        found.message =
+            format!("{to} is more than {HOPS_MAX} minors from {from}; EKS has no such version.");
+        found.remedy = "Correct `metadata.version` in git, or --to.".to_owned();
+        draft.chain = draft.block(found).into_iter().next();
+    }
+}
+
+/// The seed guide's order: nodes ahead of the control plane. Kubernetes never allows it.
+fn nodes_ahead(draft: &mut Draft<'_>, from: KubeMinor, to: KubeMinor) {
+    let ahead: Vec<String> = draft
+        .groups
+        .iter()
+        .filter(|(_, group)| group.version.is_some_and(|version| version > from))
+        .map(|(name, group)| {
+            let version = group.version.map_or_else(String::new, |v| v.to_string());
+            format!("`{name}` ({version})")
+        })
+        .collect();
+    if !ahead.is_empty() {
+        let mut found = finding("STW-NODES-AHEAD", "R2", Severity::Mandatory, "cluster");
+        found.message = format!(
+            "Nodes run newer kubelets than the control plane ({from}): {}. \"kubelet must not be newer than kube-apiserver\".",
+            ahead.join(", ")
+        );
+        found.remedy = format!(
+            "The legal way round: raise the control plane first, one minor at a time{}; nodes lag up to {} minors and are replaced once.",
+            if to > from {
+                format!(" to {to}")
+            } else {
+                String::new()
+            },
+            skew::LAG_MAX
+        );
+        found.source = "Kubernetes version skew policy, kubelet".to_owned();
+        draft.block(found);
+    }
+}
+
+/// Keys that eksctl's schema does not know are typos as often as novelties.
+fn unknown_keys(draft: &mut Draft<'_>) {
+    let catalog = draft.input.catalog;
+    let document = &draft.input.desired.document;
+    let mut unknown: Vec<String> = Vec::new();
+    let mut look = |definition: &str, at: &str, map: &serde_json::Map<String, Value>| {
+        let Some(known) = catalog.known_keys(definition) else {
+            return;
+        };
+        let legacy = catalog.legacy_keys(definition);
+        for key in map.keys() {
+            if !known.contains(key) && !legacy.is_some_and(|keys| keys.contains(key)) {
+                unknown.push(if at.is_empty() {
+                    key.clone()
+                } else {
+                    format!("{at}.{key}")
+                });
+            }
+        }
+    };
+    look("ClusterConfig", "", document);
+    if let Some(Value::Object(metadata)) = document.get("metadata") {
+        look("ClusterMeta", "metadata", metadata);
+    }
+    for group in draft.input.desired.nodegroups.values() {
+        let definition = if group.managed {
+            "ManagedNodeGroup"
+        } else {
+            "NodeGroup"
+        };
+        look(
+            definition,
+            &format!("nodegroup {}", group.name),
+            &group.spec,
+        );
+    }
+    for addon in draft
+        .input
+        .desired
+        .addons
+        .iter()
+        .flat_map(|addons| addons.values())
+    {
+        look("Addon", &format!("addon {}", addon.name), &addon.spec);
+    }
+    if unknown.is_empty() {
+        return;
+    }
+    unknown.sort();
+    let mut found = finding("STW-UNKNOWN-KEY", "", Severity::Warning, "cluster");
+    found.message = format!("eksctl's schema does not know: {}.", unknown.join(", "));
+    found.remedy =
+        "eksctl refuses unknown keys; check the spelling: eksctl utils schema".to_owned();
+    found.source = "eksctl 0.230, utils schema".to_owned();
+    draft.find(found);
+}
+
+/// R5: desired older than live is a rollback, never an upgrade.
+pub(super) fn refuse_downgrade(draft: &mut Draft<'_>, live: KubeMinor, wanted: KubeMinor) {
+    let mut found = finding("STW-R5-ROLLBACK", "R5", Severity::Mandatory, "cluster");
+    found.message = format!(
+        "Git asks for {wanted} and {live} runs: that is a rollback, not an upgrade. eksctl 0.229 and newer would carry it out without asking."
+    );
+    found.remedy = if live.previous() == Some(wanted) {
+        format!(
+            "If git is stale, write `version: \"{live}\"`. If a rollback is meant, ask for it: stairway plan --to {wanted}"
+        )
+    } else {
+        format!("Write `version: \"{live}\"`; EKS rolls back exactly one minor, within 7 days.")
+    };
+    found.source = "eksctl PR #8780; AWS EKS user guide, rollback-cluster".to_owned();
+    let blocked = draft.block(found);
+    if draft.chain.is_none() {
+        draft.chain = blocked.into_iter().next();
+    }
+}
+
+fn wanted_support(draft: &Draft<'_>) -> Option<(String, String)> {
+    let wanted = draft.input.desired.support_type.clone()?;
+    let plane = draft.input.observed.control_plane.value()?;
+    let live = plane.support_type.value()?.clone();
+    (wanted != live).then_some((live, wanted))
+}
+
+/// EXTENDED first: it keeps EKS from upgrading under the plan.
+fn support_type_first(draft: &mut Draft<'_>) {
+    if let Some((live, wanted)) = wanted_support(draft)
+        && wanted == "EXTENDED"
+    {
+        set_support_type(draft, &live, &wanted);
+    }
+}
+
+/// STANDARD last: EKS takes it only while the version is in standard support.
+pub(super) fn support_type_last(draft: &mut Draft<'_>) {
+    if let Some((live, wanted)) = wanted_support(draft)
+        && wanted != "EXTENDED"
+    {
+        set_support_type(draft, &live, &wanted);
+    }
+}
+
+pub(super) fn set_support_type(draft: &mut Draft<'_>, live: &str, wanted: &str) {
+    let mut step = draft.step(StepKind::SetUpgradePolicy, "cluster", wanted);
+    step.reason = vec![format!(
+        "Support type {wanted} is asked for; eksctl sets it only when it makes a cluster."
+    )];
+    step.before = facts([("supportType", json!(live))]);
+    step.after = facts([("supportType", json!(wanted))]);
+    let action = |kind: &str| {
+        draft.eks(
+            "UpdateClusterConfig",
+            json!({"upgradePolicy": {"supportType": kind}}),
+        )
+    };
+    step.actions = vec![action(wanted)];
+    step.rollback = Rollback::Inverse {
+        actions: vec![action(live)],
+    };
+    step.reversible_until = Some("while EKS offers that support type for the version".to_owned());
+    let condition = Condition::SupportType {
+        value: wanted.to_owned(),
+    };
+    step.wait = Some(wait(condition, SUPPORT_WAIT_SECONDS));
+    step.duration = draft.duration("update-nodegroup", None);
+    draft.emit(step, Vec::new());
+}
+
+/// Remarks that need the whole plan.
+pub(super) fn remark(draft: &mut Draft<'_>, to: Option<KubeMinor>) {
+    support_state(draft);
+    let hops = draft
+        .steps
+        .iter()
+        .any(|s| s.kind == StepKind::UpgradeControlPlane)
+        || draft
+            .later
+            .iter()
+            .any(|l| l.step.kind == StepKind::UpgradeControlPlane);
+    if hops {
+        unassessed(draft);
+        gotchas(draft);
+    }
+    lag(draft, to);
+    not_ours(draft);
+}
+
+fn support_state(draft: &mut Draft<'_>) {
+    let Some(live) = draft.input.observed.version() else {
+        return;
+    };
+    let catalog = draft.input.catalog;
+    let state = catalog.support_state(live, draft.input.at);
+    let (code, severity, message) = match state {
+        SupportState::Standard { .. } | SupportState::Uncatalogued => return,
+        SupportState::NotYetOffered { from } => (
+            "STW-R6-OUT-OF-SUPPORT",
+            Severity::Warning,
+            format!(
+                "{live} runs, and the catalog says that EKS offers it from {} on.",
+                from.day()
+            ),
+        ),
+        SupportState::Extended { until } => {
+            let price = |cents: Option<u32>| cents.unwrap_or(0) * HOURS_PER_MONTH / 100;
+            let monthly = price(catalog.price_per_hour_cents(state));
+            (
+                "STW-R6-EXTENDED",
+                Severity::Warning,
+                format!(
+                    "{live} is in extended support until {}, at about ${monthly} a month for this control plane.",
+                    until.day()
+                ),
+            )
+        }
+        SupportState::Ended { since } => (
+            "STW-R6-OUT-OF-SUPPORT",
+            Severity::Warning,
+            format!(
+                "EKS support of {live} ended on {}; EKS may upgrade it by itself at any time.",
+                since.day()
+            ),
+        ),
+    };
+    let mut found = finding(code, "R6", severity, "cluster");
+    found.message = message;
+    found.remedy = "Upgrade; extended support costs six times as much, and its end upgrades the cluster for you.".to_owned();
+    found.source = source_of_calendar(draft, live);
+    draft.find(found);
+}
+
+fn gotchas(draft: &mut Draft<'_>) {
+    let hops: Vec<KubeMinor> = draft
+        .steps
+        .iter()
+        .chain(draft.later.iter().map(|later| &later.step))
+        .filter(|step| step.kind == StepKind::UpgradeControlPlane)
+        .filter_map(|step| {
+            step.after
+                .get("version")
+                .and_then(Value::as_str)?
+                .parse()
+                .ok()
+        })
+        .collect();
+    let catalog = draft.input.catalog;
+    for minor in hops {
+        for gotcha in catalog.gotchas(minor) {
+            let mut found = finding("STW-GOTCHA", "", Severity::Note, &format!("to {minor}"));
+            found.message.clone_from(&gotcha.text);
+            found.source.clone_from(&gotcha.source);
+            draft.find(found);
+        }
+        let removed: Vec<String> = catalog
+            .removed_in(minor)
+            .iter()
+            .map(|api| format!("{} {}", api.group_version, api.kinds.join("/")))
+            .collect();
+        if !removed.is_empty() {
+            let mut found = finding(
+                "STW-R8-REMOVED-API",
+                "R8",
+                Severity::Note,
+                &format!("to {minor}"),
+            );
+            found.message = format!("{minor} no longer serves {}.", removed.join(", "));
+            found.remedy = "Who still asks: the insight \"Deprecated APIs removed in Kubernetes\"; kubectl get --raw /metrics | grep apiserver_requested_deprecated_apis".to_owned();
+            found.source = "Kubernetes deprecated API migration guide".to_owned();
+            draft.find(found);
+        }
+    }
+}
+
+/// Nodes that stay behind legally are named, with the control plane that they would stop.
+fn lag(draft: &mut Draft<'_>, to: Option<KubeMinor>) {
+    if to.is_none() {
+        return;
+    }
+    for (version, names) in nodes::lagging(draft) {
+        let mut found = finding("STW-LAG", "R2", Severity::Note, "cluster");
+        let stop = skew::newest_control_plane(version);
+        let who = match names.as_slice() {
+            [one] => format!("`{one}` stays"),
+            [one, other] => format!("`{one}` and `{other}` stay"),
+            [first, .., last] => format!("{} groups (`{first}` … `{last}`) stay", names.len()),
+            [] => continue,
+        };
+        found.message = format!(
+            "{who} at {version} under a control plane at {}: legal up to {stop}, and {} must wait for them.",
+            draft.control_plane,
+            stop.next()
+        );
+        found.remedy = "They move before the hop that needs it. To move them now: stairway plan --replace GROUP, or `policy.nodes: follow`.".to_owned();
+        found.source = "Kubernetes version skew policy, kubelet".to_owned();
+        draft.find(found);
+    }
+}
+
+fn not_ours(draft: &mut Draft<'_>) {
+    let fields: Vec<String> = draft
+        .differences_of("cluster")
+        .filter(|d| d.class == super::wire::DifferenceClass::NotOurs)
+        .map(|d| d.field.clone())
+        .collect();
+    if !fields.is_empty() {
+        let mut found = finding("STW-NOT-OURS", "", Severity::Warning, "cluster");
+        found.message = format!(
+            "These differ and stairway leaves them alone: {}.",
+            fields.join(", ")
+        );
+        found.remedy =
+            "Use eksctl's own commands, e.g. eksctl utils update-cluster-vpc-config.".to_owned();
+        draft.find(found);
+    }
+}

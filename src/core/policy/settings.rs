@@ -1,0 +1,266 @@
+//! What the fleet's owner decides: strategies, roles, activity, waivers.
+
+use crate::model::{Pod, Timestamp};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The owner's decisions for one cluster, defaults filled in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, rename_all = "camelCase")]
+pub struct Settings {
+    /// When nodes follow the control plane.
+    pub nodes: NodePace,
+    /// Seconds of watching after each control-plane hop and each new core group.
+    #[serde(with = "duration_text")]
+    #[schemars(with = "String")]
+    pub bake: u32,
+    /// Pods that make a group busy.
+    pub activity: Vec<ActivitySelector>,
+    /// Which groups are core.
+    pub roles: Roles,
+    /// Strategy and slot by glob over group names; the first match in order of the globs wins.
+    pub nodegroups: BTreeMap<String, GroupSettings>,
+    /// Undeclared groups and add-ons that may be deleted, by exact name.
+    pub prune: Vec<String>,
+    /// Findings that were accepted.
+    pub waivers: Vec<Waiver>,
+    /// Longest wait for a phase-out, in seconds.
+    #[serde(with = "duration_text")]
+    #[schemars(with = "String")]
+    pub phase_out_at_most: u32,
+}
+
+/// Half an hour: metrics of most fleets are scraped and alerted within it.
+const DEFAULT_BAKE_SECONDS: u32 = 1800;
+/// 60 days: the longest phase-out in a public fleet's unmanaged era took 57 days.
+const DEFAULT_PHASE_OUT_SECONDS: u32 = 60 * 86_400;
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            nodes: NodePace::Batch,
+            bake: DEFAULT_BAKE_SECONDS,
+            activity: vec![ActivitySelector {
+                namespace: "*".to_owned(),
+                selector: "component=singleuser-server".to_owned(),
+            }],
+            roles: Roles::default(),
+            nodegroups: BTreeMap::new(),
+            prune: Vec::new(),
+            waivers: Vec::new(),
+            phase_out_at_most: DEFAULT_PHASE_OUT_SECONDS,
+        }
+    }
+}
+
+/// When nodes follow the control plane.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum NodePace {
+    /// Nodes lag as far as version skew allows and are then replaced once.
+    #[default]
+    Batch,
+    /// Nodes follow each hop.
+    Follow,
+}
+
+/// Pods that count as activity.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ActivitySelector {
+    /// A namespace glob.
+    pub namespace: String,
+    /// Labels that all must match: `component=singleuser-server,tier=user`.
+    pub selector: String,
+}
+
+impl ActivitySelector {
+    /// Returns true when `pod` counts as activity.
+    pub fn matches(&self, pod: &Pod) -> bool {
+        glob_matches(&self.namespace, &pod.namespace)
+            && self.selector.split(',').all(|term| {
+                let (key, value) = term.split_once('=').unwrap_or((term, ""));
+                pod.labels
+                    .get(key.trim())
+                    .is_some_and(|v| value.is_empty() || v == value.trim())
+            })
+    }
+}
+
+/// Which groups are core.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Roles {
+    /// The core role.
+    pub core: RoleRule,
+}
+
+/// How a role is recognised: by any name glob or any label glob.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RoleRule {
+    /// Globs over names.
+    pub names: Vec<String>,
+    /// Globs over `key=value`.
+    pub labels: Vec<String>,
+}
+
+impl Default for Roles {
+    fn default() -> Self {
+        let core = RoleRule {
+            names: vec!["core*".to_owned(), "system*".to_owned()],
+            labels: vec!["*node-purpose=core".to_owned()],
+        };
+        Self { core }
+    }
+}
+
+impl RoleRule {
+    /// Returns true when a group of this name and these labels has the role.
+    pub fn matches(&self, name: &str, labels: &BTreeMap<String, String>) -> bool {
+        self.names.iter().any(|glob| glob_matches(glob, name))
+            || labels.iter().any(|(key, value)| {
+                let pair = format!("{key}={value}");
+                self.labels.iter().any(|glob| glob_matches(glob, &pair))
+            })
+    }
+}
+
+/// Owner's choice for groups that a glob matches.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct GroupSettings {
+    /// How such a group is replaced; none for the default.
+    pub strategy: Option<Strategy>,
+    /// Whether the letter in git asks for anything.
+    pub slot: Slot,
+}
+
+/// How a group is replaced.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Strategy {
+    /// New generation, verify, drain, delete.
+    Swap,
+    /// New generation, verify, taint, wait until nobody is left, delete.
+    PhaseOut,
+    /// Delete an empty group and make it again.
+    Recreate,
+    /// Let EKS move the nodes of a managed group.
+    InPlace,
+}
+
+/// Whether the generation letter in git asks for anything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Slot {
+    /// A different letter in git asks for a new generation.
+    #[default]
+    Declared,
+    /// The letter is a fact of the cluster.
+    Live,
+}
+
+/// A finding that its owner accepted for a while.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Waiver {
+    /// The finding's code.
+    pub code: String,
+    /// A glob over cluster names.
+    #[serde(default = "any_cluster")]
+    pub cluster: String,
+    /// A glob over the finding's subject, e.g. `nodegroup nb-*`.
+    #[serde(default = "any_cluster")]
+    pub subject: String,
+    /// Why it is accepted.
+    pub reason: String,
+    /// Who answers for it.
+    pub owner: String,
+    /// The instant at which it stops counting.
+    pub expires: Timestamp,
+}
+
+fn any_cluster() -> String {
+    "*".to_owned()
+}
+
+impl Waiver {
+    /// Returns true when the waiver covers a finding on this cluster at `at`.
+    pub fn covers(&self, code: &str, cluster: &str, subject: &str, at: Timestamp) -> bool {
+        self.code == code
+            && glob_matches(&self.cluster, cluster)
+            && glob_matches(&self.subject, subject)
+            && at < self.expires
+    }
+}
+
+/// Returns true when `glob` (`*` any run, `?` one character) matches all of `text`.
+pub fn glob_matches(glob: &str, text: &str) -> bool {
+    let glob: Vec<char> = glob.chars().collect();
+    let text: Vec<char> = text.chars().collect();
+    let (mut g, mut t) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while t < text.len() {
+        if g < glob.len() && (glob[g] == '?' || (glob[g] == text[t] && glob[g] != '*')) {
+            g += 1;
+            t += 1;
+        } else if g < glob.len() && glob[g] == '*' {
+            star = Some((g, t));
+            g += 1;
+        } else if let Some((star_g, star_t)) = star {
+            g = star_g + 1;
+            t = star_t + 1;
+            star = Some((star_g, t));
+        } else {
+            return false;
+        }
+    }
+    glob[g..].iter().all(|c| *c == '*')
+}
+
+/// Durations as people write them in the fleet file: `90s`, `30m`, `12h`, `60d`.
+mod duration_text {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "the signature is serde's"
+    )]
+    pub(super) fn serialize<S: Serializer>(seconds: &u32, out: S) -> Result<S::Ok, S::Error> {
+        out.serialize_str(&super::write_duration(*seconds))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<u32, D::Error> {
+        let text = String::deserialize(input)?;
+        super::read_duration(&text).map_err(D::Error::custom)
+    }
+}
+
+/// Reads `90s`, `30m`, `12h` or `60d` as seconds.
+pub fn read_duration(text: &str) -> Result<u32, String> {
+    let error = || format!("`{text}` is not a duration such as `30m`, `12h` or `60d`");
+    let unit = text.chars().last().ok_or_else(error)?;
+    let factor = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        'd' => 86_400,
+        _ => return Err(error()),
+    };
+    let number: u32 = text[..text.len() - 1].parse().map_err(|_| error())?;
+    number.checked_mul(factor).ok_or_else(error)
+}
+
+/// Writes seconds in the largest unit that divides them.
+pub fn write_duration(seconds: u32) -> String {
+    for (factor, unit) in [(86_400, 'd'), (3600, 'h'), (60, 'm')] {
+        if seconds > 0 && seconds.is_multiple_of(factor) {
+            return format!("{}{unit}", seconds / factor);
+        }
+    }
+    format!("{seconds}s")
+}

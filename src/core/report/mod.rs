@@ -1,0 +1,41 @@
+//! Plans and differences as text: for terminals, Markdown and `explain`.
+//!
+//! Everything returns text. Nothing here prints, reads a clock, a file or the
+//! environment, or decides anything: a report says what the plan says.
+
+mod codes;
+mod conditions;
+mod differences;
+mod difftext;
+mod explain;
+mod findings;
+mod fleet;
+mod ladder;
+mod later;
+mod layout;
+mod markdown;
+mod markup;
+mod mermaid;
+mod picture;
+mod style;
+mod summary;
+mod table;
+mod terminal;
+mod words;
+
+#[cfg(test)]
+mod fixtures;
+#[cfg(test)]
+mod tests;
+
+pub use codes::codes;
+pub use conditions::condition_in_words;
+pub use differences::differences_table;
+pub use difftext::diff_text;
+pub use explain::{explain_code, explain_step};
+pub use ladder::LadderStart;
+pub use markdown::{plan_markdown, planset_markdown};
+pub use picture::ladder_picture;
+pub use style::Look;
+pub use summary::{set_summary_line, summary_line};
+pub use terminal::plan_table;

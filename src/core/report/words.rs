@@ -1,0 +1,314 @@
+//! Steps and actions in words.
+
+use super::conditions::condition_in_words;
+use crate::model::say_seconds;
+use crate::plan::wire::{Action, Disruption, DurationRange, Rollback, Severity, Step};
+use serde_json::Value;
+use std::fmt::Write as _;
+
+/// How many facts of a change fit a table.
+const CHANGES_SHOWN: usize = 3;
+
+/// Returns `1 node`, `2 nodes`.
+pub(super) fn count(number: usize, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
+}
+
+/// Returns `a, b and c`.
+pub(super) fn list(items: &[String]) -> String {
+    match items {
+        [] => String::new(),
+        [only] => only.clone(),
+        [rest @ .., last] => format!("{} and {last}", rest.join(", ")),
+    }
+}
+
+/// Returns step numbers as `#2, #5 and #11–14`.
+pub(super) fn step_numbers(numbers: &[usize]) -> String {
+    let mut runs: Vec<(usize, usize)> = Vec::new();
+    for &number in numbers {
+        match runs.last_mut() {
+            Some((_, last)) if *last + 1 == number => *last = number,
+            Some(_) | None => runs.push((number, number)),
+        }
+    }
+    let say = |(first, last): &(usize, usize)| match last - first {
+        0 => format!("#{first}"),
+        _ => format!("#{first}–{last}"),
+    };
+    list(&runs.iter().map(say).collect::<Vec<_>>())
+}
+
+/// Returns the first `shown` of `items`, and how many more there are.
+pub(super) fn list_some(items: &[String], shown: usize) -> String {
+    if items.len() <= shown {
+        return list(items);
+    }
+    let head = items
+        .iter()
+        .take(shown)
+        .cloned()
+        .collect::<Vec<_>>()
+        .join(", ");
+    format!("{head} and {} more", items.len() - shown)
+}
+
+/// Returns a value as a person would write it.
+pub(super) fn value_text(value: &Value) -> String {
+    match value {
+        Value::Null => "none".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
+    }
+}
+
+/// One fact that a step changes.
+pub(super) struct Change {
+    /// Its name, empty for the version.
+    pub(super) name: String,
+    /// Before; none when it did not exist.
+    pub(super) before: Option<String>,
+    /// After; none when it is gone.
+    pub(super) after: Option<String>,
+}
+
+/// Returns the facts that differ, the version first.
+pub(super) fn changes(step: &Step) -> Vec<Change> {
+    let mut names: Vec<&String> = step.before.keys().chain(step.after.keys()).collect();
+    names.sort_by_key(|name| (name.as_str() != "version", name.as_str()));
+    names.dedup();
+    names
+        .into_iter()
+        .filter(|name| step.before.get(*name) != step.after.get(*name))
+        .map(|name| Change {
+            name: if name == "version" {
+                String::new()
+            } else {
+                name.clone()
+            },
+            before: step.before.get(name).map(value_text),
+            after: step.after.get(name).map(value_text),
+        })
+        .collect()
+}
+
+/// Returns what a step changes, one fact per line.
+pub(super) fn change_lines(step: &Step) -> String {
+    let changes = changes(step);
+    let mut lines: Vec<String> = changes
+        .iter()
+        .take(CHANGES_SHOWN)
+        .map(|change| {
+            let name = if change.name.is_empty() {
+                String::new()
+            } else {
+                format!("{}: ", change.name)
+            };
+            match (&change.before, &change.after) {
+                (Some(before), Some(after)) => format!("{name}{before} → {after}"),
+                (None, Some(after)) if name.is_empty() => format!("new, {after}"),
+                (None, Some(after)) => format!("{name}{after}"),
+                (Some(before), None) => format!("{name}{before} → gone"),
+                (None, None) => name,
+            }
+        })
+        .collect();
+    if changes.len() > CHANGES_SHOWN {
+        lines.push(format!(
+            "and {}",
+            count(changes.len() - CHANGES_SHOWN, "more fact")
+        ));
+    }
+    lines.join("\n")
+}
+
+/// Returns who is disturbed; empty when nobody is.
+pub(super) fn disturbs(disruption: &Disruption) -> String {
+    let Disruption { nodes, pods, pdbs } = disruption;
+    let mut parts = Vec::new();
+    let mut add = |number: Option<u32>, noun: &str| match number {
+        Some(0) => {}
+        Some(number) => parts.push(count(number as usize, noun)),
+        None => parts.push(format!("{noun}s not assessed")),
+    };
+    add(*nodes, "node");
+    add(*pods, "pod");
+    if nodes.is_none() && pods.is_none() {
+        return "not assessed".to_owned();
+    }
+    if !pdbs.is_empty() {
+        parts.push(count(pdbs.len(), "PDB"));
+    }
+    parts.join(", ")
+}
+
+/// Returns shortest and longest, e.g. `8–60 min`.
+pub(super) fn range(duration: &DurationRange) -> String {
+    let DurationRange {
+        min,
+        typical: _,
+        max,
+        source: _,
+    } = duration;
+    if *max == 0 {
+        return String::new();
+    }
+    if min == max {
+        return say_seconds(*max);
+    }
+    let (unit, name) = match *max {
+        0..=120 => (1, "s"),
+        121..=7_200 => (60, "min"),
+        7_201..=172_800 => (3_600, "h"),
+        _ => (86_400, "d"),
+    };
+    if *min > 0 && *min < unit / 2 {
+        return format!("{} – {}", say_seconds(*min), say_seconds(*max));
+    }
+    let (low, high) = ((min + unit / 2) / unit, max.div_ceil(unit));
+    if low == high {
+        format!("{high} {name}")
+    } else {
+        format!("{low}–{high} {name}")
+    }
+}
+
+/// Returns the sum of the durations in words, with the range.
+pub(super) fn total_time<'a>(steps: impl Iterator<Item = &'a Step>) -> String {
+    let mut sum = DurationRange::default();
+    for step in steps {
+        sum.min = sum.min.saturating_add(step.duration.min);
+        sum.typical = sum.typical.saturating_add(step.duration.typical);
+        sum.max = sum.max.saturating_add(step.duration.max);
+    }
+    let typical = format!("about {}", say_seconds(sum.typical));
+    if sum.max == 0 {
+        typical
+    } else {
+        format!("{typical} ({})", range(&sum))
+    }
+}
+
+/// Returns who is disturbed by all of `steps`, as a sentence without its subject.
+pub(super) fn total_disruption(steps: &[Step]) -> String {
+    let sum = |pick: fn(&Disruption) -> Option<u32>| {
+        steps
+            .iter()
+            .filter_map(|step| pick(&step.disruption))
+            .fold(0_u32, u32::saturating_add)
+    };
+    let nodes = count(sum(|disruption| disruption.nodes) as usize, "node");
+    let pods = count(sum(|disruption| disruption.pods) as usize, "pod");
+    let unknown = steps
+        .iter()
+        .filter(|step| step.disruption.nodes.is_none() || step.disruption.pods.is_none())
+        .count();
+    let mut text = format!("removes {nodes} and evicts {pods}");
+    if unknown > 0 {
+        let _ = write!(
+            text,
+            ", and more that could not be assessed in {}",
+            count(unknown, "step")
+        );
+    }
+    text
+}
+
+/// Returns the way back in a few words.
+pub(super) fn way_back(rollback: &Rollback) -> String {
+    match rollback {
+        Rollback::Native { to, until: _ } => format!("to {to}"),
+        Rollback::Inverse { actions: _ } => "undo".to_owned(),
+        Rollback::Manual { runbook: _ } => "by hand".to_owned(),
+        Rollback::NothingToUndo => String::new(),
+        Rollback::Irreversible { why: _ } => "NONE".to_owned(),
+    }
+}
+
+/// Returns why there is no way back from `step`; none when there is one.
+pub(super) fn no_way_back(step: &Step) -> Option<String> {
+    match &step.rollback {
+        Rollback::Irreversible { why } => Some(why.clone()),
+        Rollback::Native { .. }
+        | Rollback::Inverse { .. }
+        | Rollback::Manual { .. }
+        | Rollback::NothingToUndo => step.irreversible.then(String::new),
+    }
+}
+
+/// Returns until when a way back is open, as a sentence.
+pub(super) fn open_until(step: &Step) -> Option<&str> {
+    let native = match &step.rollback {
+        Rollback::Native { to: _, until } => Some(until.as_str()),
+        Rollback::Inverse { .. }
+        | Rollback::Manual { .. }
+        | Rollback::NothingToUndo
+        | Rollback::Irreversible { .. } => None,
+    };
+    step.reversible_until
+        .as_deref()
+        .or(native)
+        .filter(|text| !text.is_empty())
+}
+
+/// Returns a severity in words.
+pub(super) const fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Mandatory => "MANDATORY",
+        Severity::Blocking => "BLOCKING",
+        Severity::Warning => "WARNING",
+        Severity::Note => "NOTE",
+    }
+}
+
+/// Returns an action as a line that a person could read, and mostly run.
+pub(super) fn action_line(action: &Action) -> String {
+    match action {
+        Action::Run {
+            tool,
+            argv,
+            files: _,
+        } => {
+            let words = std::iter::once(tool).chain(argv).map(|word| quoted(word));
+            words.collect::<Vec<_>>().join(" ")
+        }
+        Action::Aws {
+            service,
+            operation,
+            input,
+        } => {
+            format!("aws {service} {operation} {}", Value::Object(input.clone()))
+        }
+        Action::Kube {
+            verb,
+            object,
+            body,
+            only_if,
+        } => {
+            let body = if body.is_null() {
+                String::new()
+            } else {
+                format!(" {body}")
+            };
+            let only = only_if.as_ref().map_or_else(String::new, |condition| {
+                format!(", only if {}", condition_in_words(condition))
+            });
+            format!("kube {verb} {object}{body}{only}")
+        }
+        Action::Wait(wait) => format!(
+            "wait at most {} until {}",
+            say_seconds(u64::from(wait.at_most)),
+            condition_in_words(&wait.condition)
+        ),
+    }
+}
+
+/// Quotes a word for a POSIX shell, when it needs quotes.
+fn quoted(word: &str) -> String {
+    let harmless = |sign: char| sign.is_ascii_alphanumeric() || "-_./:=@,+%".contains(sign);
+    if !word.is_empty() && word.chars().all(harmless) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}

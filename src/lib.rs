@@ -1,0 +1,26 @@
+//! The effects around [`stairway_core`].
+//!
+//! ```text
+//! cli ─▶ pipeline ─▶ config, render, live, vcs ─▶ files
+//!   └──▶ store ────▶ files
+//! ```
+//!
+//! * [`cli`]: argv to a request, a request to one call chain, errors to messages and exit codes.
+//! * [`pipeline`]: from a selection of clusters to plans, without the command line.
+//! * [`config`]: the fleet file.
+//! * [`render`]: jsonnet, JSON and YAML to documents, hermetic and bounded.
+//! * [`live`]: the reading port; it has no method that could change a cluster.
+//! * [`store`]: plan directories.
+//! * [`vcs`]: the git revision of what was read.
+//! * [`eksctl_schema`]: eksctl's own schema, to warn by.
+//! * [`files`]: the one door to the file system.
+
+pub mod cli;
+pub mod config;
+pub mod eksctl_schema;
+pub mod files;
+pub mod live;
+pub mod pipeline;
+pub mod render;
+pub mod store;
+pub mod vcs;

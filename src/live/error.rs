@@ -1,0 +1,129 @@
+//! Why there is no picture of a live cluster.
+
+use crate::config::ShapeError;
+use crate::files::FileError;
+use crate::render::RenderError;
+use stairway_core::model::clusterconfig::ConfigError;
+
+/// Why there is no picture of a live cluster.
+#[derive(Debug, thiserror::Error)]
+pub enum LiveError {
+    /// The file could not be read.
+    #[error("Reading the live cluster failed: {0}")]
+    Unreadable(FileError),
+    /// The file could not be parsed or evaluated.
+    #[error("Reading the live cluster failed: {}", without_hint(.0))]
+    Unparsable(RenderError),
+    /// The file is something else.
+    #[error("Reading the live cluster failed: `{file}` is {found}, not {wanted}")]
+    WrongKind {
+        /// The file as shown.
+        file: String,
+        /// What it is.
+        found: String,
+        /// What was needed.
+        wanted: &'static str,
+    },
+    /// The observation was written in another format.
+    #[error(
+        "Reading the live cluster failed: `{file}` has observation format {found}, and this build reads format {known}"
+    )]
+    Format {
+        /// The file as shown.
+        file: String,
+        /// Its format.
+        found: String,
+        /// Ours.
+        known: u32,
+    },
+    /// A fact has the wrong shape.
+    #[error("Reading the live cluster failed: {file}{}: `{}`: {}", at(.place), shape.path, shape.message)]
+    Shape {
+        /// The file as shown.
+        file: String,
+        /// Line and column from 1, when the text is at hand.
+        place: Option<(usize, usize)>,
+        /// What and where in the value.
+        shape: ShapeError,
+    },
+    /// Two facts cannot both hold.
+    #[error("Reading the live cluster failed: the observation `{file}` contradicts itself: {}", .list.join("; "))]
+    Contradiction {
+        /// The file as shown.
+        file: String,
+        /// Each contradiction as a sentence.
+        list: Vec<String>,
+    },
+    /// The file holds other than one cluster.
+    #[error("Reading the live cluster failed: `{file}` holds {count} clusters, and one is needed")]
+    Count {
+        /// The file as shown.
+        file: String,
+        /// How many.
+        count: usize,
+    },
+    /// The config that was to be taken as live is wrong.
+    #[error("Reading the live cluster failed: {file}: {error}")]
+    Config {
+        /// The file as shown.
+        file: String,
+        /// Why.
+        error: ConfigError,
+    },
+    /// The path leads out of the repository.
+    #[error("Reading the live cluster failed: `{path}` is outside of the root")]
+    OutsideRoot {
+        /// The path as written.
+        path: String,
+    },
+    /// This build cannot read such a cluster.
+    #[error("Reading the live cluster failed: this build cannot read {what} yet")]
+    NotThereYet {
+        /// What.
+        what: String,
+    },
+    /// Nothing says how to read the cluster.
+    #[error("Nothing says how the live cluster is read")]
+    NotGiven,
+}
+
+fn at(place: &Option<(usize, usize)>) -> String {
+    place.map_or_else(String::new, |(line, column)| format!(":{line}:{column}"))
+}
+
+/// Returns the error's text without the hint at its end.
+pub(crate) fn without_hint(error: &RenderError) -> String {
+    let text = error.to_string();
+    match &error.hint {
+        Some(hint) => text
+            .strip_suffix(&format!("\nHint: {hint}"))
+            .map_or_else(|| text.clone(), str::to_owned),
+        None => text,
+    }
+}
+
+impl LiveError {
+    /// Returns what to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Unparsable(error) => error.hint.clone(),
+            Self::Shape { shape, .. } => shape.hint.clone(),
+            Self::Config { error, .. } => error.hint.clone(),
+            Self::WrongKind { .. } => Some(
+                "`stairway schema observation` prints what a recorded cluster looks like"
+                    .to_owned(),
+            ),
+            Self::Format { .. } => Some("record the cluster again with this version".to_owned()),
+            Self::Contradiction { .. } => Some("record the cluster again".to_owned()),
+            Self::OutsideRoot { .. } => Some(
+                "keep recorded clusters in the repository, or widen the root with `--root DIR`"
+                    .to_owned(),
+            ),
+            Self::NotThereYet { .. } | Self::NotGiven => Some(
+                "give a recorded observation, or a config to be taken as live, with `--live FILE`"
+                    .to_owned(),
+            ),
+            Self::Unreadable(_) | Self::Count { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! From a selection of clusters to plans: the same path for the command line, tests and benches.
+//!
+//! ```text
+//! Scope ─select─▶ [ClusterRequest] ─run─▶ batch ─render─▶ ─live─▶ Loaded ─work─▶ Report ─▶ sink
+//! ```
+//!
+//! Clusters go through in batches, and what is not needed any more is dropped after each, so that
+//! memory does not grow with the fleet. One cluster's failure is its own.
+
+mod load;
+mod planning;
+mod run;
+mod select;
+
+pub use load::{LiveRead, Loaded, Note, observe_file};
+pub use planning::{PlanOptions, plan_cluster};
+pub use run::{Report, RunOptions, run};
+pub use select::{NameFilter, Scope, SelectError, Selected, select};
+
+use crate::config::KubernetesLive;
+use stairway_core::policy::settings::Settings;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// One config to work on, and where its live side is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterRequest {
+    /// The alias of the fleet; without one the cluster goes by `metadata.name`.
+    pub name: Option<String>,
+    /// Which names are meant, once the name is known.
+    pub filter: NameFilter,
+    /// True for a config without alias that is here only in case its name matches.
+    pub tentative: bool,
+    /// The config: absolute from a fleet, as given from the command line.
+    pub config: PathBuf,
+    /// The folder that the config and its imports must be in; none for the default.
+    pub root: Option<PathBuf>,
+    /// External variables for jsonnet.
+    pub ext_vars: BTreeMap<String, String>,
+    /// Top-level arguments for jsonnet.
+    pub tlas: BTreeMap<String, String>,
+    /// Where the live side is.
+    pub live: LiveSource,
+    /// The owner's decisions.
+    pub settings: Settings,
+    /// Digest of the fleet file, when the request comes from one.
+    pub fleet_digest: Option<String>,
+    /// True when several clusters were asked for at once: files that are no configs are skipped.
+    pub in_fleet: bool,
+}
+
+/// Where the live side of a cluster is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LiveSource {
+    /// Nobody said.
+    NotGiven,
+    /// A file that says itself what it is, from `--live`.
+    File(PathBuf),
+    /// A saved observation that the fleet names.
+    Recorded {
+        /// The file.
+        path: PathBuf,
+        /// The folder that it must be in.
+        root: PathBuf,
+    },
+    /// A config to be taken as live, that the fleet names.
+    Assumed {
+        /// The file.
+        path: PathBuf,
+        /// The folder that it must be in.
+        root: PathBuf,
+    },
+    /// The embedded world.
+    World(PathBuf),
+    /// The cluster itself.
+    Kubernetes(KubernetesLive),
+}
+
+#[cfg(test)]
+mod tests;

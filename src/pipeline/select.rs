@@ -1,0 +1,424 @@
+//! Which clusters an invocation is about.
+
+use super::{ClusterRequest, LiveSource};
+use crate::config::{self, ClusterEntry, Fleet, FleetError, Live, nearest};
+use crate::files;
+use crate::render::{self, RenderError, RenderOptions, SourceFormat, WorkerMode};
+use serde_json::Value;
+use stairway_core::policy::settings::{Settings, glob_matches};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// What the user said about which clusters are meant and how they are read.
+#[derive(Clone, Debug, Default)]
+pub struct Scope {
+    /// Configs and globs over cluster names; none for the whole fleet.
+    pub subjects: Vec<String>,
+    /// The fleet file; found upward when none.
+    pub fleet: Option<PathBuf>,
+    /// The live side of the one selected cluster.
+    pub live: Option<PathBuf>,
+    /// The folder that configs and imports must be in.
+    pub root: Option<PathBuf>,
+    /// Only clusters whose name one of these globs matches.
+    pub target: Vec<String>,
+    /// No cluster whose name one of these globs matches.
+    pub exclude: Vec<String>,
+    /// External variables for jsonnet, over those of the fleet.
+    pub ext_vars: BTreeMap<String, String>,
+    /// Top-level arguments for jsonnet, over those of the fleet.
+    pub tlas: BTreeMap<String, String>,
+    /// Undeclared groups and add-ons that may be deleted.
+    pub prune: Vec<String>,
+    /// The working directory.
+    pub cwd: PathBuf,
+    /// What evaluates jsonnet.
+    pub worker: WorkerMode,
+}
+
+/// The clusters that are meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Selected {
+    /// In a fixed order: by alias, then by config.
+    pub requests: Vec<ClusterRequest>,
+    /// What the fleet file asks for and this build does not do.
+    pub notes: Vec<String>,
+}
+
+/// Globs over cluster names that are checked when the name is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NameFilter {
+    /// Any of these must match; empty for all.
+    pub subjects: Vec<String>,
+    /// Any of these must match; empty for all.
+    pub target: Vec<String>,
+    /// None of these may match.
+    pub exclude: Vec<String>,
+}
+
+impl NameFilter {
+    /// Returns true when a cluster of this name is meant.
+    pub fn takes(&self, name: &str) -> bool {
+        let any = |globs: &[String]| globs.iter().any(|glob| glob_matches(glob, name));
+        (self.subjects.is_empty() || any(&self.subjects))
+            && (self.target.is_empty() || any(&self.target))
+            && !any(&self.exclude)
+    }
+}
+
+impl Scope {
+    /// Returns where a file is that was named relative to the working directory: as it was named,
+    /// so that messages repeat what was typed, wherever that leads to the same file.
+    pub fn place(&self, named: &Path) -> PathBuf {
+        let full = self.cwd.join(named);
+        match (files::canonicalize(named), files::canonicalize(&full)) {
+            (Ok(as_named), Ok(as_meant)) if as_named == as_meant => named.to_path_buf(),
+            (Ok(_) | Err(_), Ok(_) | Err(_)) => full,
+        }
+    }
+
+    fn filter(&self, globs: &[String]) -> NameFilter {
+        NameFilter {
+            subjects: globs.to_vec(),
+            target: self.target.clone(),
+            exclude: self.exclude.clone(),
+        }
+    }
+}
+
+/// Why no clusters could be selected.
+#[derive(Debug, thiserror::Error)]
+pub enum SelectError {
+    /// The fleet file is wrong.
+    #[error(transparent)]
+    Fleet(FleetError),
+    /// Neither configs nor a fleet.
+    #[error(
+        "There is nothing to work on: no config was named, and no fleet file is in this folder or above it"
+    )]
+    Nothing,
+    /// A glob needs a fleet.
+    #[error("`{subject}` is no file, and there is no fleet file in which it could name a cluster")]
+    NoFleet {
+        /// The argument.
+        subject: String,
+    },
+    /// A config that does not exist.
+    #[error("Reading the config `{subject}` failed: no such file")]
+    MissingConfig {
+        /// The argument.
+        subject: String,
+    },
+    /// A folder where a config is needed.
+    #[error("`{subject}` is a folder, and a config is a file")]
+    Folder {
+        /// The argument.
+        subject: String,
+    },
+    /// No cluster of this name.
+    #[error("No cluster of the fleet matches `{subject}`")]
+    NoMatch {
+        /// The argument.
+        subject: String,
+        /// Names that look like it, or else all of them, shortened.
+        near: Vec<String>,
+    },
+    /// Everything is excluded.
+    #[error("`--target` and `--exclude` leave no cluster")]
+    AllExcluded,
+    /// One live side for several clusters.
+    #[error("`--live` is the live side of one cluster, and {count} clusters are selected")]
+    LiveForSeveral {
+        /// How many.
+        count: usize,
+    },
+}
+
+impl SelectError {
+    /// Returns what to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Fleet(error) => error.hint(),
+            Self::Nothing => Some(
+                "plan one config with `stairway plan CONFIG --live FILE`, or name a fleet with `--fleet FILE`"
+                    .to_owned(),
+            ),
+            Self::NoFleet { .. } => Some("name a fleet with `--fleet FILE`".to_owned()),
+            Self::MissingConfig { .. } => None,
+            Self::Folder { subject } => Some(format!("name its files: `{subject}/*.jsonnet`")),
+            Self::NoMatch { near, .. } if near.is_empty() => None,
+            Self::NoMatch { near, .. } => Some(format!("near names: `{}`", near.join("`, `"))),
+            Self::AllExcluded => None,
+            Self::LiveForSeveral { .. } => {
+                Some("name one cluster, or write `live` into the fleet file".to_owned())
+            }
+        }
+    }
+}
+
+/// More names than this are not listed when nothing looks like the one that was given.
+const NAMES_LISTED: usize = 10;
+
+/// Finds the clusters that are meant.
+///
+/// # Errors
+/// See [`SelectError`].
+pub fn select(scope: &Scope) -> Result<Selected, SelectError> {
+    let mut configs: Vec<&str> = Vec::new();
+    let mut globs: Vec<String> = Vec::new();
+    for subject in &scope.subjects {
+        let path = scope.cwd.join(subject);
+        if files::is_file(&path) {
+            configs.push(subject);
+        } else if files::is_dir(&path) {
+            return Err(SelectError::Folder {
+                subject: subject.clone(),
+            });
+        } else if subject.contains('/') || SourceFormat::of(Path::new(subject)).is_some() {
+            return Err(SelectError::MissingConfig {
+                subject: subject.clone(),
+            });
+        } else {
+            globs.push(subject.clone());
+        }
+    }
+    let whole_fleet = scope.subjects.is_empty();
+    let mut notes = Vec::new();
+    let fleet = find_fleet(scope, whole_fleet || !globs.is_empty(), &mut notes)?;
+    let mut requests = Vec::new();
+    for config in configs {
+        requests.push(for_config(scope, config, fleet.as_ref()));
+    }
+    if whole_fleet || !globs.is_empty() {
+        let Some(fleet) = &fleet else {
+            return Err(match globs.into_iter().next() {
+                Some(subject) => SelectError::NoFleet { subject },
+                None => SelectError::Nothing,
+            });
+        };
+        from_fleet(scope, fleet, &globs, &mut requests)?;
+    }
+    requests.sort_by(|a, b| (&a.name, &a.config).cmp(&(&b.name, &b.config)));
+    requests.dedup();
+    let in_fleet = requests.len() > 1;
+    for request in &mut requests {
+        request.in_fleet = in_fleet;
+    }
+    attach_live(scope, &mut requests)?;
+    notes.extend(fleet.iter().flat_map(Fleet::not_used));
+    Ok(Selected { requests, notes })
+}
+
+/// Loads the fleet file. One that was found and not named may belong to another tool, and does not
+/// matter when only configs are named.
+fn find_fleet(
+    scope: &Scope,
+    needed: bool,
+    notes: &mut Vec<String>,
+) -> Result<Option<Fleet>, SelectError> {
+    let named = scope.fleet.as_ref().map(|path| scope.cwd.join(path));
+    let found = match &named {
+        Some(path) => Some(path.clone()),
+        None => config::find(&scope.cwd).map_err(SelectError::Fleet)?,
+    };
+    let Some(path) = found else {
+        return Ok(None);
+    };
+    let evaluate = |path: &Path, root: &Path| evaluate(path, root, &scope.worker);
+    let root = scope.root.as_ref().map(|root| scope.cwd.join(root));
+    let optional = named.is_none() && !needed;
+    match config::load(&path, root.as_deref(), &evaluate) {
+        Ok(fleet) => Ok(Some(fleet)),
+        Err(FleetError::NotAFleet { .. }) if optional => Ok(None),
+        Err(FleetError::Unparsable(_) | FleetError::Unreadable(_))
+            if optional && scope.live.is_some() =>
+        {
+            let shown = path.display();
+            notes.push(format!(
+                "`{shown}` cannot be read as a fleet and has no say in this run"
+            ));
+            Ok(None)
+        }
+        Err(error) => Err(SelectError::Fleet(error)),
+    }
+}
+
+fn evaluate(path: &Path, root: &Path, worker: &WorkerMode) -> Result<Vec<Value>, RenderError> {
+    let options = RenderOptions {
+        root: Some(root.to_path_buf()),
+        worker: worker.clone(),
+        ..RenderOptions::default()
+    };
+    let rendered = render::render_file(path, &options)?;
+    Ok(rendered
+        .documents
+        .into_iter()
+        .map(|document| document.value)
+        .collect())
+}
+
+/// A config from the command line: the fleet's entry for it, or one of its own.
+fn for_config(scope: &Scope, config: &str, fleet: Option<&Fleet>) -> ClusterRequest {
+    let path = scope.cwd.join(config);
+    if let Some(fleet) = fleet {
+        let canonical = files::canonicalize(&path).ok();
+        let listed = fleet.file.clusters.iter().find(|entry| {
+            canonical.is_some()
+                && files::canonicalize(&fleet.folder.join(&entry.config)).ok() == canonical
+        });
+        if let Some(entry) = listed {
+            return for_entry(scope, fleet, entry);
+        }
+    }
+    let settings = match fleet {
+        Some(fleet) => fleet.settings(None, &scope.prune),
+        None => Settings {
+            prune: scope.prune.clone(),
+            ..Settings::default()
+        },
+    };
+    ClusterRequest {
+        name: None,
+        filter: scope.filter(&[]),
+        tentative: false,
+        config: scope.place(Path::new(config)),
+        root: scope.root.as_ref().map(|root| scope.cwd.join(root)),
+        ext_vars: scope.ext_vars.clone(),
+        tlas: scope.tlas.clone(),
+        live: LiveSource::NotGiven,
+        settings,
+        fleet_digest: fleet.map(|fleet| fleet.digest.to_string()),
+        in_fleet: false,
+    }
+}
+
+fn for_entry(scope: &Scope, fleet: &Fleet, entry: &ClusterEntry) -> ClusterRequest {
+    let mut ext_vars = entry.ext_vars.clone();
+    ext_vars.extend(scope.ext_vars.clone());
+    let mut tlas = entry.tlas.clone();
+    tlas.extend(scope.tlas.clone());
+    ClusterRequest {
+        name: entry.name.clone(),
+        filter: NameFilter::default(),
+        tentative: false,
+        config: fleet.folder.join(&entry.config),
+        root: Some(fleet.root.clone()),
+        ext_vars,
+        tlas,
+        live: live_source(fleet, &entry.live),
+        settings: fleet.settings(Some(entry), &scope.prune),
+        fleet_digest: Some(fleet.digest.to_string()),
+        in_fleet: false,
+    }
+}
+
+/// The fleet file was checked to name exactly one.
+fn live_source(fleet: &Fleet, live: &Live) -> LiveSource {
+    let Live {
+        recorded,
+        assumed,
+        world,
+        kubernetes,
+    } = live;
+    let root = fleet.root.clone();
+    if let Some(path) = recorded {
+        return LiveSource::Recorded {
+            path: fleet.folder.join(path),
+            root,
+        };
+    }
+    if let Some(path) = assumed {
+        return LiveSource::Assumed {
+            path: fleet.folder.join(path),
+            root,
+        };
+    }
+    if let Some(path) = world {
+        return LiveSource::World(fleet.folder.join(path));
+    }
+    kubernetes
+        .clone()
+        .map_or(LiveSource::NotGiven, LiveSource::Kubernetes)
+}
+
+/// Adds the clusters of the fleet that the globs mean.
+///
+/// An entry without alias is called what its config renders to, which is not known yet: its file's
+/// stem may match already; otherwise it stays, and its name decides later.
+fn from_fleet(
+    scope: &Scope,
+    fleet: &Fleet,
+    globs: &[String],
+    requests: &mut Vec<ClusterRequest>,
+) -> Result<(), SelectError> {
+    let filter = scope.filter(globs);
+    let all_named = fleet.file.clusters.iter().all(|entry| entry.name.is_some());
+    for glob in globs {
+        let matched = fleet
+            .file
+            .clusters
+            .iter()
+            .any(|entry| glob_matches(glob, provisional(entry)));
+        if all_named && !matched {
+            return Err(no_match(fleet, glob));
+        }
+    }
+    let before = requests.len();
+    for entry in &fleet.file.clusters {
+        if filter.takes(provisional(entry)) {
+            requests.push(for_entry(scope, fleet, entry));
+        } else if entry.name.is_none() {
+            let request = for_entry(scope, fleet, entry);
+            requests.push(ClusterRequest {
+                filter: filter.clone(),
+                tentative: true,
+                ..request
+            });
+        }
+    }
+    if requests.len() == before {
+        Err(SelectError::AllExcluded)
+    } else {
+        Ok(())
+    }
+}
+
+/// The alias, or the stem of the config's file name.
+fn provisional(entry: &ClusterEntry) -> &str {
+    match &entry.name {
+        Some(name) => name,
+        None => Path::new(&entry.config)
+            .file_stem()
+            .and_then(|s| s.to_str())
+            .unwrap_or(""),
+    }
+}
+
+fn no_match(fleet: &Fleet, glob: &str) -> SelectError {
+    let names: Vec<&str> = fleet.file.clusters.iter().map(provisional).collect();
+    let mut near = nearest(glob.trim_matches('*'), names.iter().copied());
+    if near.is_empty() {
+        near = names;
+        near.sort_unstable();
+        near.truncate(NAMES_LISTED);
+    }
+    SelectError::NoMatch {
+        subject: glob.to_owned(),
+        near: near.into_iter().map(str::to_owned).collect(),
+    }
+}
+
+fn attach_live(scope: &Scope, requests: &mut [ClusterRequest]) -> Result<(), SelectError> {
+    let Some(live) = &scope.live else {
+        return Ok(());
+    };
+    match requests {
+        [request] => {
+            request.live = LiveSource::File(scope.place(live));
+            Ok(())
+        }
+        several => Err(SelectError::LiveForSeveral {
+            count: several.len(),
+        }),
+    }
+}

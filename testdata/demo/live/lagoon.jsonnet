@@ -1,0 +1,2 @@
+// lagoon as it runs: as git says.
+import '../clusters/lagoon.jsonnet'
