@@ -479,7 +479,11 @@ fn check_digest(plan: &Value, shown: &str) -> Result<(), StoreError> {
         .strip_prefix("sha256:")
         .and_then(|hex| hex.get(..ID_DIGITS))
         == Some(digits);
-    if said == found && named {
+    let name = text("name");
+    let whose = id
+        .rsplit_once('-')
+        .is_some_and(|(cluster, _)| cluster == name);
+    if said == found && named && whose {
         return Ok(());
     }
     Err(StoreError::Changed {

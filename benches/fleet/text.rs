@@ -180,7 +180,7 @@ fn cluster(index: usize, rng: &mut Rng, side: &Side) -> String {
         team,
     } = side;
     let region = rng.pick(&REGIONS);
-    let weight = 6 + rng.below(22);
+    let weight = 4 + rng.below(18);
     let mut out = format!(
         "// {} ({}): made by benches/fleet\n\
          local eksctl = import '../lib/eksctl.libsonnet';\n\

@@ -12,8 +12,12 @@ use std::time::Duration;
 
 /// Work that ends sooner needs no line.
 const FIRST_LINE_AFTER: Duration = Duration::from_secs(1);
-/// Nobody waits longer than this without a sign of life.
-const LINE_EVERY: Duration = Duration::from_secs(5);
+/// From this many clusters on it does not end sooner, and its first line comes at once.
+const MANY: usize = 100;
+/// At once, and all the same not a line for what turns out to be done.
+const FIRST_LINE_OF_MANY_AFTER: Duration = Duration::from_millis(50);
+/// Nobody waits longer than five seconds without a sign of life, however busy the machine is.
+const LINE_EVERY: Duration = Duration::from_secs(4);
 /// Fast enough to look alive, slow enough to cost nothing.
 const BAR_EVERY: Duration = Duration::from_millis(120);
 
@@ -88,7 +92,11 @@ fn lines(verb: &str, total: usize) -> Lines {
     let (stop, stopped) = mpsc::channel::<()>();
     let (counter, verb) = (Arc::clone(&done), verb.to_owned());
     let ticker = std::thread::Builder::new().spawn(move || {
-        let mut pause = FIRST_LINE_AFTER;
+        let mut pause = if total < MANY {
+            FIRST_LINE_AFTER
+        } else {
+            FIRST_LINE_OF_MANY_AFTER
+        };
         while stopped.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
             let so_far = counter.load(Ordering::Relaxed);
             let line = format!("{verb}: {so_far} of {total} clusters done");

@@ -4,6 +4,8 @@ use super::{LiveError, LiveFile, LiveReader, ObservationKind, sniff};
 use crate::config::{ShapeError, ValuePath, read_shape};
 use crate::{files, render};
 use serde_json::Value;
+use stairway_core::catalog::Catalog;
+use stairway_core::diff::normalize::redact_observation;
 use stairway_core::model::{OBSERVATION_FORMAT, Observation};
 use std::path::PathBuf;
 
@@ -90,7 +92,11 @@ pub(crate) fn read_value(
     }
     let mut list = observation.contradictions();
     if list.is_empty() {
-        return Ok(observation.sorted());
+        // A recorder that left secrets in the file must not make us repeat them.
+        return Ok(redact_observation(
+            observation.sorted(),
+            Catalog::embedded(),
+        ));
     }
     let more = list.len().saturating_sub(CONTRADICTIONS_SHOWN);
     list.truncate(CONTRADICTIONS_SHOWN);

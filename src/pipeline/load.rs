@@ -15,6 +15,7 @@ use stairway_core::plan::wire::{ClusterError, Inputs};
 use stairway_core::policy::settings::Settings;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 /// One cluster with everything that a plan is made from.
 #[derive(Clone, Debug)]
@@ -233,6 +234,24 @@ fn first_import(imports: &[render::Import]) -> Option<String> {
     imports.first().map(|import| import.path.clone())
 }
 
+/// The revisions of the repositories of one run: looked up once, because a repository of many
+/// branches packs them into megabytes, and because all plans of a run have the same one.
+#[derive(Debug, Default)]
+pub(super) struct Revisions(Mutex<BTreeMap<PathBuf, Option<String>>>);
+
+impl Revisions {
+    /// Returns the revision that the repository around `root` has checked out.
+    fn of(&self, root: &Path) -> Option<String> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(revision) = known.get(root) {
+            return revision.clone();
+        }
+        let revision = vcs::head_revision(root);
+        known.insert(root.to_path_buf(), revision.clone());
+        revision
+    }
+}
+
 /// What a rendered config gives: its clusters, its documents, and what is known of its origin.
 pub(super) struct Read {
     pub(super) configs: Vec<Config>,
@@ -246,6 +265,7 @@ pub(super) fn read_config(
     request: &ClusterRequest,
     rendered: Rendered,
     catalog: &Catalog,
+    revisions: &Revisions,
 ) -> Result<Read, ClusterError> {
     let Rendered {
         documents,
@@ -276,7 +296,7 @@ pub(super) fn read_config(
         render_digest: Digest::of_canonical(&documents).to_string(),
         catalog_date: catalog.as_of().day(),
         fleet_digest: request.fleet_digest.clone(),
-        git_revision: vcs::head_revision(&root),
+        git_revision: revisions.of(&root),
         ..Inputs::default()
     };
     Ok(Read {

@@ -1,7 +1,7 @@
 //! Many clusters through render, live and work, in batches, in parallel, in order.
 
 use super::load::{
-    LiveRead, Loaded, Note, Read, age_note, instant, live_to_render, name_of, read_config,
+    LiveRead, Loaded, Note, Revisions, age_note, instant, live_to_render, name_of, read_config,
     read_live, render_failure,
 };
 use super::{ClusterRequest, LiveSource};
@@ -10,6 +10,7 @@ use crate::live::ObservationKind;
 use crate::render::{
     RenderError, RenderErrorKind, RenderOptions, RenderRequest, Rendered, WorkerMode, render_files,
 };
+use serde_json::Value;
 use stairway_core::catalog::Catalog;
 use stairway_core::model::clusterconfig::Config;
 use stairway_core::model::{Digest, Timestamp};
@@ -63,12 +64,13 @@ pub fn run<T: Send, E>(
     sink: &mut dyn FnMut(Report<T>) -> Result<(), E>,
 ) -> Result<(), E> {
     let parallelism = options.parallelism.max(1);
+    let revisions = Revisions::default();
     let mut taken: BTreeMap<String, String> = BTreeMap::new();
     for batch in requests.chunks(BATCH_PER_WORKER * parallelism) {
         let rendered = render_batch(batch, options, parallelism);
         let jobs: Vec<Job<'_>> = batch.iter().zip(rendered).collect();
         let each = |(request, rendered): Job<'_>| {
-            let reports = one_request(request, rendered, options, catalog, work);
+            let reports = one_request(request, rendered, options, catalog, &revisions, work);
             done();
             reports
         };
@@ -186,6 +188,7 @@ fn one_request<T>(
     both: Both,
     options: &RunOptions<'_>,
     catalog: &Catalog,
+    revisions: &Revisions,
     work: &(dyn Fn(&Loaded) -> Result<T, ClusterError> + Sync),
 ) -> Vec<Report<T>> {
     let rendered = match both.config {
@@ -200,7 +203,7 @@ fn one_request<T>(
             .flat_map(|d| schema.warnings(&d.value));
         notes.extend(warnings.map(Note::Schema));
     }
-    let read = match read_config(request, rendered, catalog) {
+    let mut read = match read_config(request, rendered, catalog, revisions) {
         Ok(read) => read,
         Err(_) if request.tentative => return Vec::new(),
         Err(error) => return vec![failed(error, notes)],
@@ -217,16 +220,17 @@ fn one_request<T>(
     }
     let mut live = both.live;
     let mut reports = Vec::new();
-    for config in &read.configs {
+    let mut configs = std::mem::take(&mut read.configs).into_iter();
+    while let Some(config) = configs.next() {
         let name = request
             .name
             .clone()
-            .unwrap_or_else(|| name_of(config).to_owned());
+            .unwrap_or_else(|| name_of(&config).to_owned());
         if !request.filter.takes(&name) {
             continue;
         }
         // Nothing reads EKS Anywhere clusters yet; the work says so itself.
-        let wanted = match config {
+        let wanted = match &config {
             Config::Eks(_) => options.live,
             Config::EksAnywhere(_) => false,
         };
@@ -241,7 +245,14 @@ fn one_request<T>(
         };
         let mut notes = std::mem::take(&mut notes);
         notes.extend(live.as_ref().and_then(|live| age(live, options.now)));
-        let loaded = assemble(name, config, &read, live, request, options);
+        // The last one takes the documents; copying them would be most of the work here.
+        let documents = if configs.len() == 0 {
+            std::mem::take(&mut read.documents)
+        } else {
+            read.documents.clone()
+        };
+        let inputs = read.inputs.clone();
+        let loaded = assemble(name, config, documents, inputs, live, request, options);
         let outcome = Some(work(&loaded));
         let name = loaded.name;
         reports.push(Report {
@@ -255,19 +266,19 @@ fn one_request<T>(
 
 fn assemble(
     name: String,
-    config: &Config,
-    read: &Read,
+    config: Config,
+    documents: Vec<Value>,
+    mut inputs: Inputs,
     live: Option<LiveRead>,
     request: &ClusterRequest,
     options: &RunOptions<'_>,
 ) -> Loaded {
     let at = instant(options.at, live.as_ref(), options.now);
-    let mut inputs = read.inputs.clone();
     describe_live(&mut inputs, live.as_ref(), at);
     Loaded {
         name,
-        config: config.clone(),
-        documents: read.documents.clone(),
+        config,
+        documents,
         live,
         settings: request.settings.clone(),
         inputs,

@@ -48,7 +48,12 @@ pub(crate) fn case(seed: u64) -> Case {
         desired: read(&desired),
         observed,
         settings: settings(&mut rng),
-        at: day_for(low + hops),
+        // Now and then somebody plans long after EKS dropped the minors in question.
+        at: if rng.chance(2) {
+            day_for(40).plus_days(2000)
+        } else {
+            day_for(low + hops)
+        },
     }
 }
 
@@ -187,7 +192,8 @@ fn edited(rng: &mut Rng, live: &Value, minor: usize) -> Value {
         };
         let mut kept: Vec<Value> = Vec::new();
         for mut group in std::mem::take(groups) {
-            if rng.chance(4) && kept.len() + 1 < 4 && !kept.is_empty() {
+            let core = group["labels"]["role"] == "core";
+            if rng.chance(if core { 3 } else { 4 }) {
                 continue;
             }
             edit_group(rng, &mut group, target);
@@ -412,7 +418,10 @@ fn settings(rng: &mut Rng) -> Settings {
             settings.nodegroups.insert(glob.to_owned(), choice);
         }
     }
-    if rng.chance(20) {
+    if rng.chance(30) {
+        for letter in ["a", "b", "c", "d"] {
+            settings.prune.push(format!("core-{letter}"));
+        }
         for letter in ["a", "b", "c", "d", "e", "f"] {
             settings
                 .prune

@@ -3,6 +3,8 @@
 use super::Catalog;
 use crate::model::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 /// The API through which a field of a live nodegroup can change without replacing it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -96,6 +98,15 @@ pub(super) enum FieldTrait {
     Document,
 }
 
+/// Returns the paths of the fields that may hold secrets: asked for every field of every group.
+pub(super) fn sensitive(traits: &BTreeMap<String, FieldTraits>) -> Vec<String> {
+    traits
+        .values()
+        .filter(|field| field.traits.contains(&FieldTrait::Sensitive))
+        .map(|field| field.path.clone())
+        .collect()
+}
+
 impl Catalog {
     /// Returns what it takes to change the field `path` of a nodegroup, such as
     /// `iam.withAddonPolicies.ebs`: the class of the longest known path that
@@ -138,16 +149,23 @@ impl Catalog {
     /// value must not be shown.
     pub fn field_is_sensitive(&self, path: &str) -> bool {
         let path = normal(path);
-        self.traits.values().any(|field| {
-            field.traits.contains(&FieldTrait::Sensitive) && covers(&field.path, &path)
-        })
+        self.sensitive.iter().any(|known| covers(known, &path))
     }
 
     /// Returns whether exactly the field `path` has a trait.
     fn has_trait(&self, path: &str, wanted: FieldTrait) -> bool {
         self.traits
-            .get(&normal(path))
+            .get(normal(path).as_ref())
             .is_some_and(|field| field.traits.contains(&wanted))
+    }
+
+    /// As [`Self::field_is_sensitive`], from the whole table.
+    #[cfg(test)]
+    pub(super) fn field_is_sensitive_by_table(&self, path: &str) -> bool {
+        let path = normal(path);
+        self.traits.values().any(|field| {
+            field.traits.contains(&FieldTrait::Sensitive) && covers(&field.path, &path)
+        })
     }
 
     /// Returns the paths that have a class of their own for a kind of nodegroup.
@@ -169,7 +187,10 @@ fn covers(known: &str, path: &str) -> bool {
 
 /// Returns `path` with `[]` for every list index or selector, and relative to
 /// the nodegroup where it starts at one.
-fn normal(path: &str) -> String {
+fn normal(path: &str) -> Cow<'_, str> {
+    if !path.contains('[') {
+        return Cow::Borrowed(path);
+    }
     let mut out = String::with_capacity(path.len());
     let mut rest = path;
     while let Some((before, after)) = rest.split_once('[') {
@@ -180,8 +201,8 @@ fn normal(path: &str) -> String {
     out.push_str(rest);
     for list in ["nodeGroups[].", "managedNodeGroups[]."] {
         if let Some(relative) = out.strip_prefix(list) {
-            return relative.to_owned();
+            return Cow::Owned(relative.to_owned());
         }
     }
-    out
+    Cow::Owned(out)
 }

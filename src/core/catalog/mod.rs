@@ -65,6 +65,8 @@ pub struct Catalog {
     known: BTreeMap<String, eksctl::KnownKeys>,
     fields: Vec<fields::NodegroupField>,
     traits: BTreeMap<String, fields::FieldTraits>,
+    /// The paths among `traits` that may hold secrets.
+    sensitive: Vec<String>,
     defaults: Vec<FieldDefault>,
     nested_defaults: BTreeMap<Scope, serde_json::Map<String, serde_json::Value>>,
     instances: BTreeMap<String, InstanceFamily>,
@@ -148,6 +150,7 @@ impl Catalog {
             }),
             ..Self::default()
         };
+        catalog.sensitive = fields::sensitive(&catalog.traits);
         catalog.as_of = sheets.newest();
         catalog.digest = Some(Digest::of_canonical(&BTreeMap::from_iter(
             files.iter().copied(),

@@ -1,6 +1,6 @@
 //! Compares desired with observed and says what each difference takes.
 
-use super::generation::{MatchedBy, Matching, match_groups, slot_is_live, split};
+use super::generation::{MatchedBy, Matching, generation_label, match_groups, slot_is_live};
 use super::normalize::{self, Settled, show};
 use crate::catalog::{Catalog, FieldClass};
 use crate::model::clusterconfig::{Desired, DesiredNodegroup};
@@ -83,13 +83,15 @@ pub fn compare(
         ..Differences::default()
     };
     compare_control_plane(desired, observed, &mut result.list);
+    let mut seen = normalize::Seen::new();
     for (git, (live_name, matched)) in result.matching.pairs.clone() {
         let (Some(group), Some(live)) =
             (desired.nodegroups.get(&git), observed.nodegroup(&live_name))
         else {
             continue;
         };
-        let differences = compare_group(desired, group, live, matched, settings, catalog);
+        let differences =
+            compare_group(desired, group, live, matched, settings, catalog, &mut seen);
         list_group(&git, &differences, live, &mut result.list);
         result.groups.insert(git, differences);
     }
@@ -171,21 +173,10 @@ fn compare_group(
     matched: MatchedBy,
     settings: &Settings,
     catalog: &Catalog,
+    seen: &mut normalize::Seen,
 ) -> GroupDifferences {
-    let explicit: BTreeSet<String> = normalize::nodegroup(
-        &effective_spec(desired, group),
-        group.managed,
-        false,
-        catalog,
-    )
-    .into_keys()
-    .collect();
-    let want = normalize::nodegroup(
-        &effective_spec(desired, group),
-        group.managed,
-        true,
-        catalog,
-    );
+    let spec = normalize::redact_seen(&effective_spec(desired, group), catalog, seen);
+    let want = normalize::nodegroup(&spec, group.managed, true, catalog);
     let have = normalize::nodegroup(&live.spec, live.managed, live.spec_complete, catalog);
     let renamed = matched == MatchedBy::LogicalName && !slot_is_live(settings, &group.name);
     let mut result = GroupDifferences {
@@ -196,12 +187,33 @@ fn compare_group(
         fields: Vec::new(),
         not_assessed: Vec::new(),
     };
-    let generation_label = generation_label(group);
+    // Asked for below only when live is not known completely, or of the other kind.
+    let explicit: BTreeSet<String> = if result.kind_flip || !live.spec_complete {
+        normalize::nodegroup(&spec, group.managed, false, catalog)
+            .into_keys()
+            .collect()
+    } else {
+        BTreeSet::new()
+    };
+    // The label that holds the generation changes with every generation; it is no reason of its own.
+    let generation_label =
+        generation_label(&group.name, &group.spec).map(|key| format!("labels.{key}"));
+    let set_live: BTreeSet<String> = if result.kind_flip {
+        normalize::nodegroup(&live.spec, live.managed, false, catalog)
+            .into_keys()
+            .collect()
+    } else {
+        BTreeSet::new()
+    };
     for path in want.keys().chain(have.keys()).collect::<BTreeSet<_>>() {
         let (one, other) = (have.get(path), want.get(path));
         if one == other
             || Some(path) == generation_label.as_ref() && (renamed || matched != MatchedBy::Name)
         {
+            continue;
+        }
+        // The two kinds have other defaults; what neither side sets is no reason.
+        if result.kind_flip && !explicit.contains(path) && !set_live.contains(path) {
             continue;
         }
         if one.is_none() && !live.spec_complete {
@@ -222,17 +234,6 @@ fn compare_group(
         }
     }
     result
-}
-
-/// The label that holds the generation changes with every generation; it is no reason of its own.
-fn generation_label(group: &DesiredNodegroup) -> Option<String> {
-    let named = split(&group.name, &group.spec);
-    let generation = named.generation.filter(|_| named.labelled)?;
-    group
-        .labels()
-        .into_iter()
-        .find(|(key, value)| *value == generation && key.ends_with("generation"))
-        .map(|(key, _)| format!("labels.{key}"))
 }
 
 fn wire_class(class: FieldClass) -> DifferenceClass {

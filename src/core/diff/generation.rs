@@ -345,6 +345,32 @@ pub fn slot_is_live(settings: &Settings, name: &str) -> bool {
     group_settings(settings, name).is_some_and(|choice| choice.slot == Slot::Live)
 }
 
+/// Returns the key of the label that holds a group's generation.
+pub fn generation_label(name: &str, spec: &Map<String, Value>) -> Option<String> {
+    let named = split(name, spec);
+    let generation = named.generation.filter(|_| named.labelled)?;
+    labels_of(spec)
+        .into_iter()
+        .find(|(key, value)| *value == generation && key.ends_with("generation"))
+        .map(|(key, _)| key)
+}
+
+/// Returns the newest generation that git declares of the same group, when it is newer than `name`.
+pub fn newer_declared(desired: &Desired, name: &str) -> Option<String> {
+    let this = split(name, &desired.nodegroups.get(name)?.spec);
+    if !this.labelled {
+        return None;
+    }
+    desired
+        .nodegroups
+        .values()
+        .map(|group| (group, split(&group.name, &group.spec)))
+        .filter(|(_, other)| other.labelled && other.logical == this.logical)
+        .filter(|(_, other)| newer(other.generation.as_deref(), this.generation.as_deref()))
+        .max_by_key(|(_, other)| other.generation.as_ref().map(|g| (g.len(), g.clone())))
+        .map(|(group, _)| group.name.clone())
+}
+
 /// Returns the next free name for a new generation of `name`.
 ///
 /// "Free" is told by `used`: live and past names and those that git declares.

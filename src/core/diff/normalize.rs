@@ -4,7 +4,7 @@ use super::generation::OWN_PREFIX;
 use crate::catalog::{Catalog, Scope};
 use crate::codec::embedded;
 use crate::model::clusterconfig::{count_of, read_taints};
-use crate::model::{Digest, canonical_bytes};
+use crate::model::{Digest, Known, Observation, canonical_bytes};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -18,24 +18,59 @@ pub type Settled = BTreeMap<String, Value>;
 ///
 /// A string that holds YAML or JSON is digested as the value it holds, so that
 /// quoting and key order do not show as differences.
+///
+/// What is redacted already stays as it is.
 pub fn redact(spec: &Map<String, Value>, catalog: &Catalog) -> Map<String, Value> {
-    redact_at(spec, "", catalog)
+    redact_seen(spec, catalog, &mut Seen::new())
 }
 
-fn redact_at(spec: &Map<String, Value>, at: &str, catalog: &Catalog) -> Map<String, Value> {
+/// Digests of documents by their text: the groups of a cluster mostly boot by the same one, and
+/// parsing it costs more than all else that is done to a group.
+pub(super) type Seen = BTreeMap<String, Value>;
+
+/// As [`redact`], for several groups.
+pub(super) fn redact_seen(
+    spec: &Map<String, Value>,
+    catalog: &Catalog,
+    seen: &mut Seen,
+) -> Map<String, Value> {
+    redact_at(spec, "", catalog, seen)
+}
+
+fn redact_at(
+    spec: &Map<String, Value>,
+    at: &str,
+    catalog: &Catalog,
+    seen: &mut Seen,
+) -> Map<String, Value> {
     spec.iter()
         .map(|(key, value)| {
             let path = join(at, key);
             let value = if catalog.field_is_sensitive(&path) && !is_empty(value) {
-                digest_of(&path, value, catalog)
+                digest_seen(&path, value, catalog, seen)
             } else if let Value::Object(map) = value {
-                Value::Object(redact_at(map, &path, catalog))
+                Value::Object(redact_at(map, &path, catalog, seen))
             } else {
                 value.clone()
             };
             (key.clone(), value)
         })
         .collect()
+}
+
+fn digest_seen(path: &str, value: &Value, catalog: &Catalog, seen: &mut Seen) -> Value {
+    let Value::String(text) = value else {
+        return digest_of(path, value, catalog);
+    };
+    if !catalog.field_holds_document(path) {
+        return digest_of(path, value, catalog);
+    }
+    if let Some(digest) = seen.get(text) {
+        return digest.clone();
+    }
+    let digest = digest_of(path, value, catalog);
+    seen.insert(text.clone(), digest.clone());
+    digest
 }
 
 fn digest_of(path: &str, value: &Value, catalog: &Catalog) -> Value {
@@ -98,7 +133,7 @@ pub fn nodegroup(
         catalog.fill_defaults(Scope::nodegroup(managed), &mut spec);
     }
     let mut settled = Settled::new();
-    flatten(&Value::Object(spec), "", catalog, &mut settled);
+    flatten(Value::Object(spec), "", catalog, &mut settled);
     if complete {
         scaling_defaults(&mut settled);
         settled.retain(|_, value| !is_empty(value));
@@ -120,12 +155,15 @@ fn one_instance_type(spec: &mut Map<String, Value>) {
 
 /// `desiredCapacity` belongs to the autoscaler; our own marks are no settings.
 fn is_noise(path: &str) -> bool {
+    let tag = path.strip_prefix("tags.");
+    let label = path.strip_prefix("labels.");
+    let own_label = label.and_then(|label| label.strip_prefix(OWN_PREFIX));
     path == "desiredCapacity"
         || path == "propagateASGTags"
-        || path.starts_with(&format!("tags.{OWN_PREFIX}"))
-        || path.starts_with(&format!("labels.{OWN_PREFIX}declared"))
-        || path.starts_with("labels.alpha.eksctl.io/")
-        || path.starts_with("tags.alpha.eksctl.io/")
+        || tag.is_some_and(|tag| tag.starts_with(OWN_PREFIX))
+        || own_label.is_some_and(|label| label.starts_with("declared"))
+        || label.is_some_and(|label| label.starts_with("alpha.eksctl.io/"))
+        || tag.is_some_and(|tag| tag.starts_with("alpha.eksctl.io/"))
 }
 
 /// eksctl's computed defaults: min = desired, else 2; max = desired or min, at least 1.
@@ -142,20 +180,20 @@ fn scaling_defaults(settled: &mut Settled) {
 }
 
 /// Flattens objects to dotted paths; lists stay whole, sorted when they are sets.
-fn flatten(value: &Value, at: &str, catalog: &Catalog, settled: &mut Settled) {
+fn flatten(value: Value, at: &str, catalog: &Catalog, settled: &mut Settled) {
     match value {
         Value::Object(map) if map.contains_key(DIGEST_KEY) => {
-            settled.insert(at.to_owned(), value.clone());
+            settled.insert(at.to_owned(), Value::Object(map));
         }
         Value::Object(map) if !map.is_empty() => {
             for (key, value) in map {
-                flatten(value, &join(at, key), catalog, settled);
+                flatten(value, &join(at, &key), catalog, settled);
             }
         }
         Value::Array(items) => {
-            let mut items: Vec<Value> = items.iter().map(plain_number).collect();
+            let mut items: Vec<Value> = items.into_iter().map(plain_number).collect();
             if at == "taints" || catalog.field_is_set(at) {
-                items.sort_by_key(|item| canonical_bytes(item));
+                items.sort_by_cached_key(canonical_bytes);
                 items.dedup();
             }
             settled.insert(at.to_owned(), Value::Array(items));
@@ -169,16 +207,17 @@ fn flatten(value: &Value, at: &str, catalog: &Catalog, settled: &mut Settled) {
 }
 
 /// Jsonnet writes counts as doubles; 80.0 and 80 are one size.
-fn plain_number(value: &Value) -> Value {
+fn plain_number(value: Value) -> Value {
     match value {
-        Value::Number(_) => count_of(value).map_or_else(|| value.clone(), |count| json!(count)),
-        Value::Array(items) => Value::Array(items.iter().map(plain_number).collect()),
-        Value::Object(map) => Value::Object(
-            map.iter()
-                .map(|(k, v)| (k.clone(), plain_number(v)))
-                .collect(),
-        ),
-        Value::Null | Value::Bool(_) | Value::String(_) => value.clone(),
+        Value::Number(_) => match count_of(&value) {
+            Some(count) => json!(count),
+            None => value,
+        },
+        Value::Array(items) => Value::Array(items.into_iter().map(plain_number).collect()),
+        Value::Object(map) => {
+            Value::Object(map.into_iter().map(|(k, v)| (k, plain_number(v))).collect())
+        }
+        Value::Null | Value::Bool(_) | Value::String(_) => value,
     }
 }
 
@@ -207,7 +246,7 @@ pub fn addon(spec: &Map<String, Value>, catalog: &Catalog) -> Settled {
         } else {
             value.clone()
         };
-        flatten(&value, key, catalog, &mut settled);
+        flatten(value, key, catalog, &mut settled);
     }
     settled.retain(|path, value| !(is_empty(value) || path.starts_with("tags.alpha.eksctl.io/")));
     settled
@@ -226,6 +265,24 @@ pub fn redact_addon(spec: &Map<String, Value>, catalog: &Catalog) -> Map<String,
             (key.clone(), value)
         })
         .collect()
+}
+
+/// Returns an observation in which no sensitive value is left, whoever recorded it.
+pub fn redact_observation(mut observed: Observation, catalog: &Catalog) -> Observation {
+    if let Known::Value(groups) = &mut observed.nodegroups {
+        for group in groups.iter_mut() {
+            group.spec = redact(&group.spec, catalog);
+        }
+    }
+    if let Known::Value(addons) = &mut observed.addons {
+        for addon in addons.iter_mut() {
+            addon.spec = redact_addon(&addon.spec, catalog);
+        }
+    }
+    if let Known::Value(plane) = &mut observed.control_plane {
+        plane.settings = redact(&plane.settings, catalog);
+    }
+    observed
 }
 
 /// Writes a settled value for people; digests stay digests.
@@ -256,11 +313,33 @@ fn join(at: &str, key: &str) -> String {
 pub fn settings(spec: &Map<String, Value>, catalog: &Catalog) -> Settled {
     let mut settled = Settled::new();
     flatten(
-        &Value::Object(redact(spec, catalog)),
+        Value::Object(redact(spec, catalog)),
         "",
         catalog,
         &mut settled,
     );
     settled.retain(|_, value| !is_empty(value));
     settled
+}
+
+/// Sorts the lists of which the order means nothing, so that one meaning has one text.
+pub fn sort_sets(spec: &mut Map<String, Value>, catalog: &Catalog) {
+    sort_sets_at(spec, "", catalog);
+}
+
+fn sort_sets_at(spec: &mut Map<String, Value>, at: &str, catalog: &Catalog) {
+    for (key, value) in spec.iter_mut() {
+        let path = join(at, key);
+        match value {
+            Value::Array(items) if catalog.field_is_set(&path) => {
+                items.sort_by_key(|item| canonical_bytes(item));
+            }
+            Value::Object(map) => sort_sets_at(map, &path, catalog),
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Array(_) => {}
+        }
+    }
 }

@@ -438,15 +438,39 @@ const DEPTH_MAX: usize = 64;
 
 /// Refuses `${VAR}`: nobody substitutes it after rendering, and eksctl would take it literally.
 fn refuse_placeholders(map: &Map<String, Value>, at: &str) -> Result<(), ConfigError> {
+    let mut found: Vec<(String, String)> = Vec::new();
     for (key, value) in map {
         if !VERBATIM_FIELDS.contains(&key.as_str()) {
-            refuse_placeholder(value, &join(at, key), 0)?;
+            find_placeholders(value, &join(at, key), 0, &mut found)?;
         }
     }
-    Ok(())
+    let Some((path, first)) = found.first() else {
+        return Ok(());
+    };
+    let names: BTreeSet<String> = found
+        .iter()
+        .map(|(_, name)| format!("`${{{name}}}`"))
+        .collect();
+    let names: Vec<String> = names.into_iter().collect();
+    let message = match names.as_slice() {
+        [one] => format!("holds the placeholder {one}, which nothing fills in"),
+        many => format!(
+            "and {} more hold the placeholders {}, which nothing fills in",
+            found.len().saturating_sub(1),
+            many.join(", ")
+        ),
+    };
+    Err(ConfigError::new(path, message).hint(format!(
+        "render the value: `std.extVar('{first}')` with `--ext-str {first}=VALUE`"
+    )))
 }
 
-fn refuse_placeholder(value: &Value, path: &str, depth: usize) -> Result<(), ConfigError> {
+fn find_placeholders(
+    value: &Value,
+    path: &str,
+    depth: usize,
+    found: &mut Vec<(String, String)>,
+) -> Result<(), ConfigError> {
     if depth > DEPTH_MAX {
         return Err(ConfigError::new(
             path,
@@ -454,23 +478,19 @@ fn refuse_placeholder(value: &Value, path: &str, depth: usize) -> Result<(), Con
         ));
     }
     match value {
-        Value::String(text) => match placeholder(text) {
-            Some(name) => Err(ConfigError::new(
-                path,
-                format!("holds the placeholder `${{{name}}}`, which nothing fills in"),
-            )
-            .hint(format!(
-                "render the value: `std.extVar('{name}')` with `--ext-str {name}=VALUE`"
-            ))),
-            None => Ok(()),
-        },
+        Value::String(text) => {
+            found.extend(placeholder(text).map(|name| (path.to_owned(), name.to_owned())));
+            Ok(())
+        }
         Value::Array(items) => items.iter().enumerate().try_for_each(|(index, item)| {
-            refuse_placeholder(item, &format!("{path}[{index}]"), depth + 1)
+            find_placeholders(item, &format!("{path}[{index}]"), depth + 1, found)
         }),
         Value::Object(map) => map
             .iter()
             .filter(|(key, _)| !VERBATIM_FIELDS.contains(&key.as_str()))
-            .try_for_each(|(key, item)| refuse_placeholder(item, &join(path, key), depth + 1)),
+            .try_for_each(|(key, item)| {
+                find_placeholders(item, &join(path, key), depth + 1, found)
+            }),
         Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
     }
 }

@@ -317,7 +317,12 @@ fn update_self_managed(draft: &mut Draft<'_>, core: CoreAddon) {
         core.addon
     )];
     step.before = facts([("version", json!(from.as_ref().map(AddonVersion::as_str)))]);
-    step.after = facts([("version", json!(to.as_ref().map(AddonVersion::as_str)))]);
+    // Only kube-proxy's version is EKS's; the others come from manifests inside eksctl.
+    step.after = if core.workload == "kube-proxy" {
+        facts([("version", json!(to.as_ref().map(AddonVersion::as_str)))])
+    } else {
+        facts([("manifest", json!(format!("eksctl's, for {now}")))])
+    };
     step.preconditions = vec![
         Condition::ControlPlaneSettled { version: now },
         Condition::AddonAbsent {
@@ -372,6 +377,9 @@ fn repair(draft: &Draft<'_>, core: CoreAddon, rolled_out: Condition) -> Step {
             name: core.workload.to_owned(),
         }),
     }];
+    step.rollback = Rollback::Manual {
+        runbook: "kubectl -n kube-system rollout undo daemonset/aws-node".to_owned(),
+    };
     step.wait = Some(wait(rolled_out, ADDON_WAIT_SECONDS));
     step.duration = draft.duration("update-addon", None);
     step

@@ -6,6 +6,7 @@ use super::wire::{
 };
 use super::{PlanInput, StepFile};
 use crate::diff::Differences;
+use crate::diff::generation::has_phase_out_taint;
 use crate::model::{AddonVersion, Condition, Digest, Known, KubeMinor};
 use crate::policy::addons::{AddonState, CORE_ADDONS, live_addon};
 use serde_json::{Map, Value};
@@ -50,6 +51,8 @@ pub(super) struct Draft<'a> {
     pub(super) replaced: BTreeMap<String, String>,
     /// Groups whose own move is held back.
     pub(super) stuck: BTreeMap<String, Stuck>,
+    /// Tainted groups that wait for their people, in order: old name and successor.
+    pub(super) leaving: Vec<(String, String)>,
 }
 
 /// A group whose own move is held back: nothing else may count on it.
@@ -83,6 +86,7 @@ impl<'a> Draft<'a> {
             chain: None,
             replaced: BTreeMap::new(),
             stuck: BTreeMap::new(),
+            leaving: Vec::new(),
         };
         draft.project_groups();
         for core in CORE_ADDONS {
@@ -248,6 +252,13 @@ impl<'a> Draft<'a> {
 
     /// Returns the duration of an operation on `nodes` nodes.
     pub(super) fn duration(&self, operation: &str, nodes: Option<u32>) -> DurationRange {
+        // The catalog times what EKS and Kubernetes do, under their names.
+        let operation = match operation {
+            "taint-nodegroup" => "taint",
+            "verify-nodegroup" => "verify",
+            "update-nodegroup" => "scale-nodegroup",
+            other => other,
+        };
         let Some(entry) = self.input.catalog.duration(operation) else {
             return DurationRange {
                 source: "not catalogued".to_owned(),
@@ -335,6 +346,29 @@ impl<'a> Draft<'a> {
             operation: operation.to_owned(),
             input: map,
         }
+    }
+
+    /// Returns what a group was replaced by, as often as this plan replaced it.
+    pub(super) fn newest_of(&self, name: String) -> String {
+        // Each replacement takes a new name, so the chain is no longer than the map.
+        (0..self.replaced.len()).fold(name, |name, _| {
+            self.replaced.get(&name).cloned().unwrap_or(name)
+        })
+    }
+
+    /// Returns true for a group that this plan made.
+    pub(super) fn made_here(&self, name: &str) -> bool {
+        self.replaced.values().any(|made| made == name)
+    }
+
+    /// Returns true when the live group carries stairway's taint already.
+    pub(super) fn is_marked(&self, name: &str) -> bool {
+        !self.made_here(name)
+            && self
+                .input
+                .observed
+                .nodegroup(name)
+                .is_some_and(has_phase_out_taint)
     }
 
     /// Returns differences whose subject is a group, for reasons.

@@ -2,7 +2,7 @@
 
 use super::StepFile;
 use super::draft::Draft;
-use crate::diff::generation::{DECLARED_AS, REPLACES};
+use crate::diff::generation::{DECLARED_AS, REPLACES, generation_label};
 use crate::diff::normalize;
 use crate::model::KubeMinor;
 use crate::model::clusterconfig::count_of;
@@ -27,6 +27,7 @@ pub(super) struct NewGroup {
 pub(super) fn nodegroup_file(draft: &Draft<'_>, new: &NewGroup) -> Option<StepFile> {
     let group = draft.input.desired.nodegroups.get(&new.git)?;
     let mut spec = group.spec.clone();
+    normalize::sort_sets(&mut spec, draft.input.catalog);
     spec.insert("name".to_owned(), Value::String(new.name.clone()));
     let mut marks = Map::new();
     if new.name != new.git {
@@ -34,6 +35,14 @@ pub(super) fn nodegroup_file(draft: &Draft<'_>, new: &NewGroup) -> Option<StepFi
     }
     if let Some(old) = new.replaces.as_ref().filter(|old| **old != new.name) {
         marks.insert(REPLACES.to_owned(), Value::String(old.clone()));
+    }
+    if new.name != new.git
+        && let Some(label) = generation_label(&new.git, &spec_in_git(draft, &new.git))
+        && let Some((_, letter)) = new.name.rsplit_once('-')
+        && let Some(Value::Object(labels)) = spec.get_mut("labels")
+    {
+        // The label tells the autoscaler's and people's selectors which generation a node is.
+        labels.insert(label, Value::String(letter.to_owned()));
     }
     if !marks.is_empty() {
         let tags = spec.entry("tags").or_insert_with(|| json!({}));
@@ -65,6 +74,11 @@ pub(super) fn nodegroup_file(draft: &Draft<'_>, new: &NewGroup) -> Option<StepFi
     })
 }
 
+fn spec_in_git(draft: &Draft<'_>, git: &str) -> Map<String, Value> {
+    let group = draft.input.desired.nodegroups.get(git);
+    group.map(|group| group.spec.clone()).unwrap_or_default()
+}
+
 /// Returns the ClusterConfig with which eksctl configures exactly this add-on.
 pub(super) fn addon_file(draft: &Draft<'_>, name: &str, version: &str) -> Option<StepFile> {
     let addon = draft.input.desired.addons.as_ref()?.get(name)?;
@@ -90,6 +104,7 @@ fn head(draft: &Draft<'_>, version: KubeMinor) -> Map<String, Value> {
     ];
     let mut document = draft.input.desired.document.clone();
     document.retain(|key, _| !LEFT_OUT.contains(&key.as_str()));
+    normalize::sort_sets(&mut document, draft.input.catalog);
     if let Some(Value::Object(metadata)) = document.get_mut("metadata") {
         metadata.insert("version".to_owned(), Value::String(version.to_string()));
     }

@@ -3,16 +3,17 @@
 use super::draft::{Draft, Group, after, finding};
 use super::replace::{
     Replacement, al2_finding, blockers_of_delete, blockers_of_drain, choose, replace, retire,
+    see_off,
 };
 use super::steps;
 use super::wire::{Action, BlockedBy, Severity};
 use crate::catalog::{Api, FieldClass};
-use crate::diff::generation::{OWN_PREFIX, group_settings, has_phase_out_taint};
+use crate::diff::generation::{OWN_PREFIX, group_settings, newer_declared};
 use crate::diff::{FieldDifference, GroupDifferences};
 use crate::model::KubeMinor;
 use crate::model::clusterconfig::count_of;
 use crate::policy::settings::{NodePace, Strategy};
-use crate::policy::skew;
+use crate::policy::skew::{self, Skew};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -259,6 +260,7 @@ pub(super) fn make_room_for(draft: &mut Draft<'_>, next: KubeMinor) -> Vec<Block
         );
         move_group(draft, &git, &name, vec![reason]);
     }
+    see_off(draft);
     let mut blockers: Vec<BlockedBy> = draft.later[held_before..]
         .iter()
         .take(1)
@@ -280,7 +282,7 @@ pub(super) fn too_old_for(draft: &Draft<'_>, next: KubeMinor) -> Vec<String> {
         .filter(|(_, group)| {
             group
                 .version
-                .is_some_and(|version| !skew::verdict(version, next).is_legal())
+                .is_some_and(|version| matches!(skew::verdict(version, next), Skew::TooOld { .. }))
         })
         .map(|(name, group)| (!group.core, name.clone()))
         .collect();
@@ -315,6 +317,10 @@ fn work_of(draft: &Draft<'_>, git: &str, live: Option<&str>) -> Option<Replaceme
         return None;
     }
     let forced = draft.input.replace.contains(git);
+    // An override that rewrites an older generation asks for nothing: that generation is on its way out.
+    if !forced && !differences.new_generation && superseded(draft, git).is_some() {
+        return None;
+    }
     if !differences.asks_for_replacement() && !forced {
         return None;
     }
@@ -344,6 +350,37 @@ fn work_of(draft: &Draft<'_>, git: &str, live: Option<&str>) -> Option<Replaceme
     })
 }
 
+/// Returns the newer declared generation of a group, when it is live or about to be.
+fn superseded(draft: &Draft<'_>, git: &str) -> Option<String> {
+    let newer = newer_declared(draft.input.desired, git)?;
+    let matching = &draft.differences.matching;
+    (matching.pairs.contains_key(&newer) || matching.create.contains(&newer)).then_some(newer)
+}
+
+/// Says which differences of older generations are left alone.
+pub(super) fn older_generations(draft: &mut Draft<'_>) {
+    for (git, differences) in draft.differences.groups.clone() {
+        let fields = differences.replace_fields();
+        let Some(newer) = superseded(draft, &git).filter(|_| !fields.is_empty()) else {
+            continue;
+        };
+        let mut found = finding(
+            "STW-OLD-GENERATION",
+            "",
+            Severity::Warning,
+            &format!("nodegroup {git}"),
+        );
+        found.message = format!(
+            "Git also changes `{git}` ({}), an older generation beside `{newer}`; it is left as it runs.",
+            fields.join(", ")
+        );
+        found.remedy = format!(
+            "Limit the override to the new generation, or drop `{git}` from git; to replace it all the same: stairway plan --replace {git}"
+        );
+        draft.find(found);
+    }
+}
+
 /// With `nodes: follow`, every declared group follows a hop.
 pub(super) fn follow(draft: &mut Draft<'_>) {
     if draft.input.settings.nodes != NodePace::Follow {
@@ -353,6 +390,7 @@ pub(super) fn follow(draft: &mut Draft<'_>) {
         .groups
         .iter()
         .filter(|(_, group)| group.version.is_some_and(|v| v < draft.control_plane))
+        .filter(|(name, _)| !draft.leaving.iter().any(|(old, _)| old == *name))
         .filter_map(|(name, group)| Some((name.clone(), group.git.clone()?)))
         .collect();
     for (live, git) in core_first(draft, behind) {
@@ -363,6 +401,7 @@ pub(super) fn follow(draft: &mut Draft<'_>) {
             vec!["policy.nodes is `follow`.".to_owned()],
         );
     }
+    see_off(draft);
 }
 
 fn core_first(draft: &Draft<'_>, mut list: Vec<(String, String)>) -> Vec<(String, String)> {
@@ -401,6 +440,7 @@ pub(super) fn finish(draft: &mut Draft<'_>) {
     retire_rest(draft);
     half_done(draft);
     undeclared(draft);
+    see_off(draft);
 }
 
 /// Returns true when all new managed groups beside the old ones would not fit the quota.
@@ -475,7 +515,7 @@ fn retire_older(draft: &mut Draft<'_>, live: &str, successor: &str) -> bool {
         .pairs
         .get(successor)
         .map(|(name, _)| name.clone());
-    let new = matched.map(|name| draft.replaced.get(&name).cloned().unwrap_or(name));
+    let new = matched.map(|name| draft.newest_of(name));
     let new = new.unwrap_or_else(|| successor.to_owned());
     let strategy = outgoing_strategy(draft, live, &group);
     let empty = group.nodes == Some(0) && !group.core;
@@ -525,11 +565,7 @@ fn drop_empty(
     new: Option<&str>,
     held: &[BlockedBy],
 ) -> bool {
-    let tainted = draft
-        .input
-        .observed
-        .nodegroup(live)
-        .is_some_and(has_phase_out_taint);
+    let tainted = draft.is_marked(live);
     let mut held = held.to_vec();
     held.extend(blockers_of_delete(draft, live, group));
     if !tainted {

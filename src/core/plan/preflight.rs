@@ -149,20 +149,20 @@ fn nodes_ahead(draft: &mut Draft<'_>, from: KubeMinor, to: KubeMinor) {
         })
         .collect();
     if !ahead.is_empty() {
-        let mut found = finding("STW-NODES-AHEAD", "R2", Severity::Mandatory, "cluster");
+        let mut found = finding("STW-NODES-AHEAD", "R2", Severity::Warning, "cluster");
         found.message = format!(
             "Nodes run newer kubelets than the control plane ({from}): {}. \"kubelet must not be newer than kube-apiserver\".",
             ahead.join(", ")
         );
-        found.remedy = format!(
-            "The legal way round: raise the control plane first, one minor at a time{}; nodes lag up to {} minors and are replaced once.",
-            if to > from {
-                format!(" to {to}")
-            } else {
-                String::new()
-            },
-            skew::LAG_MAX
-        );
+        found.remedy = if to > from {
+            format!(
+                "This plan raises the control plane first, one minor at a time, and makes no node newer than it: nodes may lag up to {} minors and are replaced once.",
+                skew::LAG_MAX
+            )
+        } else {
+            "Raise the control plane to the nodes, one minor at a time: stairway plan --to MINOR"
+                .to_owned()
+        };
         found.source = "Kubernetes version skew policy, kubelet".to_owned();
         draft.block(found);
     }
@@ -240,6 +240,11 @@ pub(super) fn refuse_downgrade(draft: &mut Draft<'_>, live: KubeMinor, wanted: K
     };
     found.source = "eksctl PR #8780; AWS EKS user guide, rollback-cluster".to_owned();
     let blocked = draft.block(found);
+    if live.previous() == Some(wanted) {
+        // What git asks for is shown, and held back.
+        let step = super::rollback::step(draft, live, wanted);
+        draft.emit(step, blocked.clone());
+    }
     if draft.chain.is_none() {
         draft.chain = blocked.into_iter().next();
     }
@@ -312,7 +317,39 @@ pub(super) fn remark(draft: &mut Draft<'_>, to: Option<KubeMinor>) {
         gotchas(draft);
     }
     lag(draft, to);
+    nodes::older_generations(draft);
+    reverted_updates(draft);
     not_ours(draft);
+}
+
+/// R5: an update that EKS took back by itself is a failed update, not a rollback.
+fn reverted_updates(draft: &mut Draft<'_>) {
+    let observed = draft.input.observed;
+    let failed = observed
+        .updates
+        .items()
+        .iter()
+        .filter(|update| update.kind == "VersionUpdate" && update.status == "Failed")
+        .filter(|update| update.version.value() > observed.version().as_ref());
+    for update in failed {
+        let mut found = finding("STW-R5-REVERTED", "R5", Severity::Warning, "cluster");
+        let to = update
+            .version
+            .value()
+            .map_or_else(|| "a newer minor".to_owned(), KubeMinor::to_string);
+        let cause = if update.errors.is_empty() {
+            "EKS gave no cause".to_owned()
+        } else {
+            update.errors.join("; ")
+        };
+        found.message = format!(
+            "Update `{}` to {to} failed and was reverted by EKS: {cause}.",
+            update.id
+        );
+        found.remedy = "Mend the cause before the next try; this was no rollback, and no rollback window follows from it.".to_owned();
+        found.source = "AWS EKS user guide, update-cluster".to_owned();
+        draft.find(found);
+    }
 }
 
 fn support_state(draft: &mut Draft<'_>) {

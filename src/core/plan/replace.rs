@@ -4,7 +4,7 @@ use super::draft::{Draft, Group, finding};
 use super::files::{NewGroup, nodegroup_file};
 use super::steps;
 use super::wire::{BlockedBy, Finding, Severity};
-use crate::diff::generation::{group_settings, has_phase_out_taint, next_name};
+use crate::diff::generation::{group_settings, next_name};
 use crate::diff::normalize;
 use crate::model::KubeMinor;
 use crate::model::clusterconfig::{NAME_LENGTH_MAX, count_of};
@@ -47,6 +47,9 @@ pub(super) fn replace_at(
     version: KubeMinor,
     held: &[BlockedBy],
 ) {
+    if quota_is_full(draft, work) {
+        see_off(draft);
+    }
     let Some(old) = work.old.clone() else {
         draft.unit(&work.git, |draft| create_only(draft, work));
         return;
@@ -70,9 +73,11 @@ fn replace_old(
         return in_place(draft, old, &group, work.reason.clone());
     }
     // A group that this plan made goes only after a later generation stands verified.
-    let made_here = draft.replaced.values().any(|made| made == old);
+    let made_here = draft.made_here(old);
     let same_name = strategy == Strategy::Recreate && old == work.git && !made_here;
-    let taken = draft.groups.contains_key(&work.git);
+    // A name that ran when the plan was made stays that group's name all through the plan.
+    let taken =
+        draft.groups.contains_key(&work.git) || draft.input.observed.nodegroup(&work.git).is_some();
     let name = if same_name || !taken {
         Some(work.git.clone())
     } else {
@@ -130,7 +135,8 @@ fn replace_old(
 /// Tells which strategy a replacement takes.
 pub(super) fn choose(draft: &Draft<'_>, work: &Replacement, old: &str, group: &Group) -> Strategy {
     let owner = group_settings(draft.input.settings, &work.git).and_then(|choice| choice.strategy);
-    let can_move_in_place = group.managed && !work.asked && readable_version(draft, old);
+    let can_move_in_place =
+        group.managed && !work.asked && readable_version(draft, old) && images_exist(draft, old);
     if can_move_in_place && matches!(owner, None | Some(Strategy::InPlace)) {
         return Strategy::InPlace;
     }
@@ -150,6 +156,18 @@ pub(super) fn choose(draft: &Draft<'_>, work: &Replacement, old: &str, group: &G
             }
         }
     }
+}
+
+/// In place only while EKS still makes images of the group's family: leaving AL2 takes a swap.
+fn images_exist(draft: &Draft<'_>, old: &str) -> bool {
+    let family = draft
+        .input
+        .observed
+        .nodegroup(old)
+        .and_then(|live| live.spec.get("amiFamily"))
+        .and_then(Value::as_str)
+        .and_then(|family| draft.input.catalog.ami_family(family));
+    family.is_none_or(|family| family.has_images_for(draft.control_plane))
 }
 
 /// In place only when EKS chooses the AMI: with a custom AMI or launch template the version cannot be read.
@@ -305,14 +323,15 @@ pub(super) fn retire(
     let mut held = held.to_vec();
     held.extend(blockers_of_delete(draft, old, group));
     let blocked = !held.is_empty();
-    let tainted = draft
-        .input
-        .observed
-        .nodegroup(old)
-        .is_some_and(has_phase_out_taint);
+    let tainted = draft.is_marked(old);
     if !tainted {
         let step = steps::taint(draft, old, group);
         draft.emit(step, held.clone());
+    }
+    if strategy == Strategy::PhaseOut && !blocked {
+        // The wait may take weeks: whatever else there is to do comes first.
+        draft.leaving.push((old.to_owned(), new.to_owned()));
+        return false;
     }
     if strategy == Strategy::PhaseOut {
         let step = steps::phase_out(draft, old);
@@ -321,7 +340,7 @@ pub(super) fn retire(
         let step = steps::drain(draft, old, group, new);
         draft.emit(step, held.clone());
         if group.core {
-            let step = steps::bake(draft, old, &draft.control_plane.to_string());
+            let step = steps::bake(draft, old, &format!("{}-drained", draft.control_plane));
             draft.emit(step, held.clone());
         }
     }
@@ -330,6 +349,21 @@ pub(super) fn retire(
     draft.emit(step, held);
     draft.groups.remove(old);
     blocked
+}
+
+/// Waits for the people of every tainted group, and deletes the groups.
+pub(super) fn see_off(draft: &mut Draft<'_>) {
+    for (old, new) in std::mem::take(&mut draft.leaving) {
+        let Some(group) = draft.groups.get(&old).cloned() else {
+            continue;
+        };
+        let step = steps::phase_out(draft, &old);
+        draft.emit(step, Vec::new());
+        let reason = vec![format!("`{new}` has taken over.")];
+        let step = steps::delete(draft, &old, &group, Some(&new), reason);
+        draft.emit(step, Vec::new());
+        draft.groups.remove(&old);
+    }
 }
 
 /// Deletes a group that is empty: cap it, recheck, delete.
@@ -407,14 +441,22 @@ fn stack_in_the_way(draft: &mut Draft<'_>, name: &str, delete_first: bool) -> Ve
         Severity::Mandatory,
         &format!("nodegroup {name}"),
     );
-    found.message = format!(
-        "The stack `{stack_name}` is {}; eksctl would skip the group and exit 0.",
-        stack.status
-    );
+    let outcome = if stack.status == "DELETE_FAILED" {
+        "CloudFormation would answer AlreadyExists"
+    } else {
+        "eksctl would skip the group and exit 0"
+    };
+    found.message = format!("The stack `{stack_name}` is {}; {outcome}.", stack.status);
     let region = &draft.input.desired.cluster.region;
-    found.remedy = format!(
-        "eksctl delete nodegroup -c {cluster} -r {region} -n {name} --drain=false --wait, then plan again"
-    );
+    found.remedy = if stack.status == "DELETE_IN_PROGRESS" {
+        format!(
+            "aws cloudformation wait stack-delete-complete --region {region} --stack-name {stack_name}; then observe and plan again"
+        )
+    } else {
+        format!(
+            "eksctl delete nodegroup -c {cluster} -r {region} -n {name} --drain=false --wait; then observe and plan again"
+        )
+    };
     found.source = "eksctl issue #8712".to_owned();
     draft.block(found)
 }

@@ -3,9 +3,9 @@
 //! AWS EKS user guide, rollback-cluster: exactly N to N−1, within 7 days of an
 //! in-place upgrade, every rollback insight clear, nodes first, add-ons that fit.
 
-use super::draft::{Draft, facts, finding, wait};
-use super::replace::{Replacement, replace_at};
-use super::wire::{BlockedBy, Finding, Rollback, Severity, StepKind};
+use super::draft::{Draft, Group, facts, finding, wait};
+use super::replace::{Replacement, replace_at, see_off};
+use super::wire::{BlockedBy, Finding, Rollback, Severity, Step, StepKind};
 use super::{addons, hops, preflight};
 use crate::catalog::SupportState;
 use crate::model::{Condition, Known, KubeMinor, Timestamp};
@@ -26,6 +26,28 @@ pub(super) fn plan(draft: &mut Draft<'_>, target: KubeMinor) {
     blockers.extend(insights(draft));
     blockers.extend(nodes_first(draft, from, target, &blockers));
     blockers.extend(addons::before_rollback(draft, target));
+    let step = step(draft, from, target);
+    let id = step.id.clone();
+    let runs = draft.emit(step, blockers);
+    if !runs {
+        draft.hold_everything_after(&id);
+    }
+    draft.control_plane = target;
+    addons::bake_after(draft, target);
+    if runs {
+        let mut found = finding("STW-R5-ROLLBACK", "R5", Severity::Warning, "cluster");
+        found.message = format!(
+            "This plan rolls the control plane back from {from} to {target}; eksctl {EKSCTL_ROLLBACK_SINCE} or newer is needed."
+        );
+        found.remedy =
+            format!("Write `version: \"{target}\"` in git, so that the next plan agrees.");
+        found.source = "eksctl PR #8780".to_owned();
+        draft.find(found);
+    }
+}
+
+/// Makes the step that takes the control plane one minor down.
+pub(super) fn step(draft: &Draft<'_>, from: KubeMinor, target: KubeMinor) -> Step {
     let mut step = draft.step(
         StepKind::RollbackControlPlane,
         "cluster",
@@ -49,19 +71,7 @@ pub(super) fn plan(draft: &mut Draft<'_>, target: KubeMinor) {
         runbook: format!("Upgrade again: stairway plan --to {from}"),
     };
     step.reversible_until = Some("always, as a new upgrade".to_owned());
-    let id = step.id.clone();
-    if !draft.emit(step, blockers) {
-        draft.hold_everything_after(&id);
-    }
-    draft.control_plane = target;
-    addons::bake_after(draft, target);
-    let mut found = finding("STW-R5-ROLLBACK", "R5", Severity::Warning, "cluster");
-    found.message = format!(
-        "This plan rolls the control plane back from {from} to {target}; eksctl {EKSCTL_ROLLBACK_SINCE} or newer is needed."
-    );
-    found.remedy = format!("Write `version: \"{target}\"` in git, so that the next plan agrees.");
-    found.source = "eksctl PR #8780".to_owned();
-    draft.find(found);
+    step
 }
 
 fn refuse(draft: &mut Draft<'_>, message: String, remedy: &str) -> Vec<BlockedBy> {
@@ -172,7 +182,10 @@ fn insights(draft: &mut Draft<'_>) -> Vec<BlockedBy> {
                     "Rollback insight \"{}\" is {}.",
                     insight.name, insight.status
                 ),
-                &format!("aws eks describe-insight --id {}", insight.id),
+                &format!(
+                    "aws eks describe-insight --cluster-name {} --id {}",
+                    draft.input.desired.cluster.name, insight.id
+                ),
             ));
         }
     }
@@ -186,16 +199,17 @@ fn nodes_first(
     target: KubeMinor,
     blockers: &[BlockedBy],
 ) -> Vec<BlockedBy> {
-    let newer: Vec<(String, bool, Option<String>)> = draft
+    let newer: Vec<(String, Group)> = draft
         .groups
         .iter()
         .filter(|(_, group)| group.version.is_some_and(|version| version > target))
-        .map(|(name, group)| (name.clone(), group.managed, group.git.clone()))
+        .map(|(name, group)| (name.clone(), group.clone()))
         .collect();
     let mut result = Vec::new();
-    for (name, managed, git) in newer {
-        let Some(git) = git.filter(|_| !managed) else {
-            result.extend(draft.block(stuck(&name, managed, from, target)));
+    for (name, group) in newer {
+        let Some(git) = group.git.clone().filter(|_| !group.managed) else {
+            let version = group.version.unwrap_or(from);
+            result.extend(draft.block(stuck(&name, group.managed, version, target)));
             continue;
         };
         let held = draft.later.len();
@@ -209,6 +223,7 @@ fn nodes_first(
             )],
         };
         replace_at(draft, &work, target, blockers);
+        see_off(draft);
         result.extend(
             draft.later[held..]
                 .iter()
@@ -219,7 +234,7 @@ fn nodes_first(
     result
 }
 
-fn stuck(name: &str, managed: bool, from: KubeMinor, target: KubeMinor) -> Finding {
+fn stuck(name: &str, managed: bool, version: KubeMinor, target: KubeMinor) -> Finding {
     let mut found = finding(
         "STW-R5-ROLLBACK",
         "R5",
@@ -228,13 +243,13 @@ fn stuck(name: &str, managed: bool, from: KubeMinor, target: KubeMinor) -> Findi
     );
     if managed {
         found.message = format!(
-            "The managed group `{name}` runs {from}: EKS makes none at {target} while the control plane is newer, and its documents contradict each other on moving one back."
+            "The managed group `{name}` runs {version}: EKS makes none at {target} while the control plane is newer, and its documents contradict each other on moving one back."
         );
         found.remedy =
             format!("Move its pods to groups at {target}, delete it, observe, and plan again.");
     } else {
         found.message = format!(
-            "`{name}` runs {from} and git does not declare it, so nothing says how to make it at {target}."
+            "`{name}` runs {version} and git does not declare it, so nothing says how to make it at {target}."
         );
         found.remedy = format!("Declare it, or let it go: stairway plan --prune {name}");
     }

@@ -78,10 +78,12 @@ pub(super) fn create(
     step.rollback = Rollback::Inverse {
         actions: vec![delete_action(draft, &new.name)],
     };
-    step.reversible_until = Some(match &new.replaces {
-        Some(old) => format!("`{old}` is deleted"),
-        None => "always".to_owned(),
-    });
+    step.reversible_until = Some(
+        match new.replaces.as_ref().filter(|old| **old != new.name) {
+            Some(old) => format!("until `{old}` is deleted"),
+            None => "always".to_owned(),
+        },
+    );
     step
 }
 
@@ -172,7 +174,7 @@ pub(super) fn taint(draft: &Draft<'_>, name: &str, group: &Group) -> Step {
     step.duration = draft.duration("taint-nodegroup", None);
     let undo = mark_actions(draft, name, group, "removeTaints", min, max);
     step.rollback = Rollback::Inverse { actions: undo };
-    step.reversible_until = Some(format!("`{name}` is deleted"));
+    step.reversible_until = Some(format!("until `{name}` is deleted"));
     step
 }
 
@@ -254,13 +256,17 @@ pub(super) fn drain(draft: &Draft<'_>, name: &str, group: &Group, to: &str) -> S
         nodegroup: name.to_owned(),
     };
     step.wait = Some(wait(empty, DRAIN_WAIT_SECONDS));
-    step.disruption = draft.disruption(name, group);
+    // The nodes are counted where they go: at the delete.
+    step.disruption = Disruption {
+        nodes: Some(0),
+        ..draft.disruption(name, group)
+    };
     step.duration = draft.duration("drain-nodegroup", group.nodes);
     let undo = draft.eksctl(&["drain", "nodegroup"], &["-n", name, "--undo"]);
     step.rollback = Rollback::Inverse {
         actions: vec![undo],
     };
-    step.reversible_until = Some(format!("`{name}` is deleted"));
+    step.reversible_until = Some(format!("until `{name}` is deleted"));
     step
 }
 

@@ -146,7 +146,7 @@ fn origin(inputs: &Inputs) -> String {
 fn steps(plan: &Plan, page: &mut Page) {
     page.gap();
     if plan.steps.is_empty() {
-        let text = if plan.is_empty() {
+        let text = if plan.is_empty() && plan.summary.blocked == 0 {
             "No step is needed."
         } else {
             "No step can run now."

@@ -174,3 +174,20 @@ fn unconditional_defaults_are_nested_as_in_a_file() {
         json!(["general-purpose", "system"])
     );
 }
+
+proptest! {
+    #[test]
+    fn the_list_of_sensitive_paths_answers_as_the_table_does(path in prop::collection::vec(
+        prop_oneof![
+            Just("configurationValues"), Just("overrideBootstrapCommand"), Just("bottlerocket"),
+            Just("preBootstrapCommands"), Just("settings"), Just("addons"), Just("nodeGroups"),
+            Just("managedNodeGroups"), Just("x"), Just("."), Just("[]"), Just("[0]"), Just("["),
+            Just("]"), Just("/"), Just(":"),
+        ],
+        0..8,
+    )) {
+        let path = path.concat();
+        let by_table = catalog().field_is_sensitive_by_table(&path);
+        prop_assert_eq!(catalog().field_is_sensitive(&path), by_table, "{}", path);
+    }
+}

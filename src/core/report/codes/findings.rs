@@ -52,6 +52,22 @@ pub(super) static PAGES: &[Page] = &[
         source: "Amazon EKS User Guide, Roll back a cluster's Kubernetes version",
     },
     Page {
+        code: "STW-R5-REVERTED",
+        title: "an update failed and EKS took it back",
+        meaning: "EKS tried to upgrade the control plane, the update failed, and EKS restored the earlier version by itself.",
+        why: "This is not a version rollback: nothing was upgraded, no rollback window is open, and the next try fails the same way until the cause is mended.",
+        remedy: "Read the cause in the finding, e.g. too few free addresses; mend it, observe, and plan again.",
+        source: "Amazon EKS User Guide, Update existing cluster to new Kubernetes version",
+    },
+    Page {
+        code: "STW-OLD-GENERATION",
+        title: "git changes an older generation that is on its way out",
+        meaning: "Two generations of a group are declared, and an edit (often an override without a generation) changes immutable fields of the older one too.",
+        why: "The older generation runs until it is empty. To replace it would disturb the people who are still on it, for a group that git is about to drop.",
+        remedy: "Limit the override to the new generation, or drop the old one from git. `--replace GROUP` replaces it all the same.",
+        source: "public fleets' histories: an override without a generation rewrote 12 of 32 running groups",
+    },
+    Page {
         code: "STW-R6-UNSUPPORTED-TARGET",
         title: "EKS does not support the target on this day",
         meaning: "A hop's target is out of extended support, or not released.",
