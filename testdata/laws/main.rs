@@ -220,6 +220,7 @@ impl Coverage {
 
 /// An empty or blocked plan must not pass for a proof.
 #[test]
+#[expect(clippy::print_stdout, reason = "coverage is printed for people")]
 fn the_generated_clusters_cover_the_rules_steps_and_strategies() {
     let mut coverage = Coverage::default();
     for seed in 0..CLUSTERS {

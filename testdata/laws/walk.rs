@@ -38,9 +38,11 @@ pub(crate) fn plan(case: &Case, observed: &Observation) -> Planned {
 }
 
 pub(crate) fn input<'a>(case: &'a Case, observed: &'a Observation) -> PlanInput<'a> {
-    let mut inputs = stairway_core::plan::wire::Inputs::default();
-    inputs.observation_kind = "recorded".to_owned();
-    inputs.at = Some(case.at);
+    let inputs = stairway_core::plan::wire::Inputs {
+        observation_kind: "recorded".to_owned(),
+        at: Some(case.at),
+        ..Default::default()
+    };
     PlanInput {
         name: "gen".to_owned(),
         desired: &case.desired,

@@ -288,103 +288,65 @@ impl Cluster {
         subject: &Subject<'_>,
         faults: &mut Faults,
     ) {
-        let Some(file) = file else {
-            faults.add("law 6", step, "Its file is missing or not JSON.".to_owned());
+        let Some(made) = file.and_then(Made::read) else {
+            let message = "Its file is missing, is not JSON, or holds no group.".to_owned();
+            faults.add("R4", step, message);
             return;
         };
-        let list = |key: &str| {
-            file.get(key)
-                .and_then(Value::as_array)
-                .cloned()
-                .unwrap_or_default()
-        };
-        let (managed, unmanaged) = (list("managedNodeGroups"), list("nodeGroups"));
-        let Some(spec) = managed.first().or(unmanaged.first()) else {
-            faults.add("R4", step, "Its file holds no group.".to_owned());
-            return;
-        };
-        if managed.len() + unmanaged.len() != 1 {
-            faults.add(
-                "R4",
-                step,
-                "Its file holds more than that step's group.".to_owned(),
-            );
+        if made.groups != 1 {
+            let message = "Its file holds more than that step's group.".to_owned();
+            faults.add("R4", step, message);
         }
-        let is_managed = !managed.is_empty();
-        let name = spec
-            .get("name")
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned();
+        let name = made.name.clone();
         if command.get(&["include"]) != Some(name.as_str()) || name != step.subject {
-            faults.add(
-                "law 6",
-                step,
-                format!("The file's group `{name}` is not the step's."),
-            );
+            let message = format!("The file's group `{name}` is not the step's.");
+            faults.add("law 6", step, message);
         }
-        let metadata = file.get("metadata").cloned().unwrap_or_default();
-        let text = |key: &str| metadata.get(key).and_then(Value::as_str);
-        if text("name") != Some(subject.observed.cluster.name.as_str()) {
+        if made.cluster != subject.observed.cluster.name {
             faults.add("law 6", step, "Its file is of another cluster.".to_owned());
         }
-        let version: Option<KubeMinor> = text("version").and_then(|text| text.parse().ok());
-        let (Some(version), Some(plane)) = (version, self.control_plane) else {
+        let (Some(version), Some(plane)) = (made.version, self.control_plane) else {
             faults.add("R3", step, "Its file has no exact version.".to_owned());
             return;
         };
         self.claims(step, version, faults);
-        if is_managed && version != plane {
+        if made.managed && version != plane {
             let message = format!("EKS makes managed groups at {plane} only, not at {version}.");
             faults.add("R3", step, message);
         }
         if version > plane {
-            faults.add(
-                "R2",
-                step,
-                format!("Its nodes ({version}) would be ahead of {plane}."),
-            );
+            let message = format!("Its nodes ({version}) would be ahead of {plane}.");
+            faults.add("R2", step, message);
         }
-        if al2_is_wanted(spec, version, subject) {
-            faults.add(
-                "R4",
-                step,
-                format!("There is no Amazon Linux 2 for {version}."),
-            );
+        if al2_is_wanted(&made.spec, version, subject) {
+            let message = format!("There is no Amazon Linux 2 for {version}.");
+            faults.add("R4", step, message);
         }
         if self.groups.contains_key(&name) {
-            faults.add(
-                "R7",
-                step,
-                format!("`{name}` exists; eksctl would skip it and exit 0."),
-            );
+            let message = format!("`{name}` exists; eksctl would skip it and exit 0.");
+            faults.add("R7", step, message);
         }
-        let replaces = spec
-            .get("tags")
-            .and_then(|tags| tags.get(REPLACES))
-            .and_then(Value::as_str);
-        let old = replaces.map(str::to_owned);
-        let core = old
-            .as_ref()
-            .and_then(|old| self.groups.get(old))
-            .is_some_and(|g| g.core)
-            || subject
-                .plan
-                .groups
-                .get(&name)
-                .is_some_and(|start| start.core);
-        if let Some(old) = old.and_then(|old| self.groups.get_mut(&old)) {
-            old.replaced_by = Some(name.clone());
+        self.remember(made, version, step, subject);
+    }
+
+    /// Keeps a new group, with the role of the one that it replaces.
+    fn remember(&mut self, made: Made, version: KubeMinor, step: &Step, subject: &Subject<'_>) {
+        let started = subject.plan.groups.get(&made.name);
+        let old = made.replaces.and_then(|old| self.groups.get_mut(&old));
+        let core =
+            old.as_ref().is_some_and(|group| group.core) || started.is_some_and(|start| start.core);
+        if let Some(old) = old {
+            old.replaced_by = Some(made.name.clone());
         }
         let group = Group {
-            managed: is_managed,
+            managed: made.managed,
             version: Some(version),
             core,
             empty: step.after.get("minSize") == Some(&Value::from(0)),
             made_here: true,
             ..Group::default()
         };
-        self.groups.insert(name, group);
+        self.groups.insert(made.name, group);
     }
 
     fn delete(&mut self, command: &Command<'_>, step: &Step, faults: &mut Faults) {
@@ -620,6 +582,39 @@ impl Cluster {
             }
         }
         self.addons.insert(name.to_owned(), version);
+    }
+}
+
+/// What a create step's file asks for.
+struct Made {
+    cluster: String,
+    version: Option<KubeMinor>,
+    name: String,
+    managed: bool,
+    groups: usize,
+    replaces: Option<String>,
+    spec: Value,
+}
+
+impl Made {
+    fn read(file: &Value) -> Option<Self> {
+        let list = |key: &str| file.get(key).and_then(Value::as_array);
+        let (managed, unmanaged) = (list("managedNodeGroups"), list("nodeGroups"));
+        let groups = managed.map_or(0, Vec::len) + unmanaged.map_or(0, Vec::len);
+        let first = managed.and_then(|groups| groups.first());
+        let spec = first.or(unmanaged.and_then(|groups| groups.first()))?;
+        let text =
+            |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
+        let metadata = file.get("metadata")?;
+        Some(Self {
+            cluster: text(metadata, "name")?,
+            version: text(metadata, "version").and_then(|text| text.parse().ok()),
+            name: text(spec, "name")?,
+            managed: first.is_some(),
+            groups,
+            replaces: spec.get("tags").and_then(|tags| text(tags, REPLACES)),
+            spec: spec.clone(),
+        })
     }
 }
 

@@ -2,7 +2,8 @@
 
 use super::{Faults, Subject};
 use crate::model::Digest;
-use crate::plan::wire::{Action, Rollback, Step, StepKind};
+use crate::plan::wire::{Action, FileRef, Rollback, Step, StepKind};
+use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 
 /// A wait is at most a hundred days: the longest phase-out seen in a public fleet took 106.
@@ -101,81 +102,76 @@ fn check_action(action: &Action, step: &Step, subject: &Subject<'_>, faults: &mu
     match action {
         Action::Run { tool, argv, files } => {
             if tool != "eksctl" {
-                faults.add(
-                    "law 6",
-                    step,
-                    format!("`{tool}` is no tool of this flavor."),
-                );
+                let message = format!("`{tool}` is no tool of this flavor.");
+                faults.add("law 6", step, message);
             }
-            for word in argv {
-                if word.contains(['*', '?', '{']) {
-                    faults.add("R7", step, format!("`{word}` is a glob; names are exact."));
-                }
-                if VAGUE.contains(&word.as_str()) {
-                    faults.add("R9", step, format!("`{word}` is no exact version."));
-                }
-                if VIOLENT.iter().any(|option| word.starts_with(option)) {
-                    faults.add(
-                        "R13",
-                        step,
-                        format!("`{word}` goes around disruption budgets."),
-                    );
-                }
-            }
-            let force = argv.iter().any(|word| word == "--force");
-            let named = step
-                .after
-                .get("overwrite")
-                .is_some_and(|v| v == &serde_json::json!(true));
-            if force && !named {
-                faults.add(
-                    "R13",
-                    step,
-                    "`--force` overwrites what the step does not name.".to_owned(),
-                );
-            }
+            check_words(argv, step, faults);
             for file in files {
-                match subject.files.get(&file.name) {
-                    Some(kept) if Digest::of(kept.text.as_bytes()).to_string() == file.digest => {}
-                    Some(_) => {
-                        faults.add(
-                            "law 6",
-                            step,
-                            format!("`{}` has another digest.", file.name),
-                        );
-                    }
-                    None => faults.add("law 6", step, format!("`{}` is missing.", file.name)),
-                }
-                if !argv.contains(&file.name) {
-                    faults.add(
-                        "law 6",
-                        step,
-                        format!("`{}` is not in the arguments.", file.name),
-                    );
-                }
+                check_file(file, argv, step, subject, faults);
             }
         }
         Action::Aws {
             input, operation, ..
-        } => {
-            if input.get("force").is_some() {
-                faults.add(
-                    "R13",
-                    step,
-                    format!("`{operation}` with `force` skips budgets."),
-                );
-            }
-            if input
-                .get("resolveConflicts")
-                .is_some_and(|v| v == "OVERWRITE")
-            {
-                faults.add("R13", step, "It overwrites what people changed.".to_owned());
-            }
-            if input.contains_key("clientRequestToken") {
-                let message = "Idempotency tokens are derived at apply, never planned.".to_owned();
-                faults.add("law 6", step, message);
-            }
-        }
+        } => check_call(operation, input, step, faults),
         Action::Kube { .. } | Action::Wait(_) => {}
+    }
+}
+
+fn check_words(argv: &[String], step: &Step, faults: &mut Faults) {
+    for word in argv {
+        if word.contains(['*', '?', '{']) {
+            faults.add("R7", step, format!("`{word}` is a glob; names are exact."));
+        }
+        if VAGUE.contains(&word.as_str()) {
+            faults.add("R9", step, format!("`{word}` is no exact version."));
+        }
+        if VIOLENT.iter().any(|option| word.starts_with(option)) {
+            let message = format!("`{word}` goes around disruption budgets.");
+            faults.add("R13", step, message);
+        }
+    }
+    let force = argv.iter().any(|word| word == "--force");
+    let named = step.after.get("overwrite") == Some(&Value::Bool(true));
+    if force && !named {
+        let message = "`--force` overwrites what the step does not name.".to_owned();
+        faults.add("R13", step, message);
+    }
+}
+
+fn check_file(
+    file: &FileRef,
+    argv: &[String],
+    step: &Step,
+    subject: &Subject<'_>,
+    faults: &mut Faults,
+) {
+    match subject.files.get(&file.name) {
+        Some(kept) if Digest::of(kept.text.as_bytes()).to_string() == file.digest => {}
+        Some(_) => {
+            let message = format!("`{}` has another digest.", file.name);
+            faults.add("law 6", step, message);
+        }
+        None => faults.add("law 6", step, format!("`{}` is missing.", file.name)),
+    }
+    if !argv.contains(&file.name) {
+        let message = format!("`{}` is not in the arguments.", file.name);
+        faults.add("law 6", step, message);
+    }
+}
+
+fn check_call(operation: &str, input: &Map<String, Value>, step: &Step, faults: &mut Faults) {
+    if input.contains_key("force") {
+        let message = format!("`{operation}` with `force` skips budgets.");
+        faults.add("R13", step, message);
+    }
+    if input
+        .get("resolveConflicts")
+        .is_some_and(|v| v == "OVERWRITE")
+    {
+        faults.add("R13", step, "It overwrites what people changed.".to_owned());
+    }
+    if input.contains_key("clientRequestToken") {
+        let message = "Idempotency tokens are derived at apply, never planned.".to_owned();
+        faults.add("law 6", step, message);
     }
 }

@@ -46,9 +46,7 @@ pub fn assume(desired: &Desired, source: &str, catalog: &Catalog) -> Observation
     observed.stacks = Known::Value(Vec::new());
     observed.nodegroups = Known::Value(groups(desired, &version, catalog));
     observed.nodes = Known::Value(nodes(desired));
-    for list in [&mut observed.insights] {
-        *list = Known::Unknown(why.to_owned());
-    }
+    observed.insights = Known::Unknown(why.to_owned());
     observed.pods = Known::Unknown(why.to_owned());
     observed.pdbs = Known::Unknown(why.to_owned());
     observed.subnets = Known::Unknown(why.to_owned());

@@ -77,10 +77,10 @@ fn digest_of(path: &str, value: &Value, catalog: &Catalog) -> Value {
     if value.get(DIGEST_KEY).is_some() {
         return value.clone();
     }
-    let parsed = match value {
-        Value::String(text) if catalog.field_holds_document(path) => embedded::documents(text),
-        _ => None,
-    };
+    let parsed = value
+        .as_str()
+        .filter(|_| catalog.field_holds_document(path))
+        .and_then(embedded::documents);
     let (digest, form) = match (parsed, value) {
         (Some(documents), _) => (Digest::of_canonical(&documents), "document"),
         (None, Value::String(text)) => (Digest::of(text.trim_end().as_bytes()), "text"),
@@ -198,9 +198,9 @@ fn flatten(value: Value, at: &str, catalog: &Catalog, settled: &mut Settled) {
             }
             settled.insert(at.to_owned(), Value::Array(items));
         }
-        other => {
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
             if !at.is_empty() {
-                settled.insert(at.to_owned(), plain_number(other));
+                settled.insert(at.to_owned(), plain_number(value));
             }
         }
     }
@@ -297,7 +297,9 @@ pub fn show(value: &Value) -> String {
             let short: String = digest.chars().take("sha256:".len() + 12).collect();
             format!("[redacted {short}]")
         }
-        other => other.to_string(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            value.to_string()
+        }
     }
 }
 
@@ -332,7 +334,7 @@ fn sort_sets_at(spec: &mut Map<String, Value>, at: &str, catalog: &Catalog) {
         let path = join(at, key);
         match value {
             Value::Array(items) if catalog.field_is_set(&path) => {
-                items.sort_by_key(|item| canonical_bytes(item));
+                items.sort_by_cached_key(canonical_bytes);
             }
             Value::Object(map) => sort_sets_at(map, &path, catalog),
             Value::Null

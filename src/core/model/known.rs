@@ -81,7 +81,12 @@ impl<'de, T: serde::de::DeserializeOwned> Deserialize<'de> for Known<T> {
         {
             return match why {
                 Value::String(why) if map.len() == 1 => Ok(Self::Unknown(why.clone())),
-                _ => Err(serde::de::Error::custom(
+                Value::String(_)
+                | Value::Null
+                | Value::Bool(_)
+                | Value::Number(_)
+                | Value::Array(_)
+                | Value::Object(_) => Err(serde::de::Error::custom(
                     "`$unknown` must stand alone and give its reason as a string",
                 )),
             };

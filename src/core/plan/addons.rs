@@ -409,28 +409,27 @@ pub(super) fn finish(draft: &mut Draft<'_>) {
     }
 }
 
-fn create(draft: &mut Draft<'_>, name: &str, adopt: bool) {
+/// Returns the exact version that git means for an add-on that is not installed.
+fn version_to_install(draft: &mut Draft<'_>, name: &str) -> Option<AddonVersion> {
     let now = draft.control_plane;
     let offer = Offer::of(name, now, draft.input.observed, draft.input.catalog);
-    let wanted = draft
-        .input
-        .desired
-        .addons
-        .as_ref()
-        .and_then(|addons| addons.get(name))
-        .and_then(|addon| addon.version.clone());
+    let declared = draft.input.desired.addons.as_ref();
+    let wanted = declared.and_then(|addons| addons.get(name)?.version.clone());
     let version = offer.resolve(Some(wanted.as_deref().unwrap_or("latest")), None);
-    let Some(version) = version else {
-        let mut found = finding(
-            "STW-CATALOG-GAP",
-            "R9",
-            Severity::Warning,
-            &format!("addon {name}"),
-        );
+    if version.is_none() {
+        let subject = format!("addon {name}");
+        let mut found = finding("STW-CATALOG-GAP", "R9", Severity::Warning, &subject);
         found.message =
             format!("No version of `{name}` is known for {now}, so it cannot be planned.");
         found.remedy = "Write an exact version in git, or record `addon_versions`.".to_owned();
         draft.find(found);
+    }
+    version
+}
+
+fn create(draft: &mut Draft<'_>, name: &str, adopt: bool) {
+    let now = draft.control_plane;
+    let Some(version) = version_to_install(draft, name) else {
         return;
     };
     let Some(file) = addon_file(draft, name, version.as_str()) else {

@@ -29,7 +29,8 @@ pub(super) fn check(draft: &mut Draft<'_>, from: Option<KubeMinor>, to: Option<K
     if from.is_none() {
         let why = match &draft.input.observed.control_plane {
             crate::model::Known::Value(plane) => plane.version.unknown(),
-            other => other.unknown(),
+            crate::model::Known::Absent => None,
+            crate::model::Known::Unknown(why) => Some(why.as_str()),
         };
         let why = format!(
             "the control plane's version is unknown: {}",
