@@ -148,7 +148,14 @@ fn propose_with_diff(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn audit_plan(bencher: Bencher<'_, '_>) {
     let planned = planned();
-    bencher.bench(|| audit::check(black_box(&planned), &LOADED.observed, Catalog::embedded()));
+    bencher.bench(|| {
+        audit::check(
+            black_box(&planned),
+            &LOADED.observed,
+            Catalog::embedded(),
+            &|name, _| name.starts_with("core"),
+        )
+    });
 }
 
 #[divan::bench]

@@ -85,7 +85,32 @@ const AL2023: &str = "AmazonLinux2023";
 
 /// Returns both sides of a cluster.
 pub(super) fn sides(index: usize, seed: u64) -> Sides {
-    let base = |version| Side {
+    let (git, live, nodes_behind) = match Situation::of(index) {
+        Situation::InSync => (at(34), at(34), 0),
+        Situation::OneHop => (at(34), at(33), 0),
+        Situation::FourHops => (next(at(34)).unmanaged(), at(30).unmanaged(), 0),
+        Situation::LeavesAl2 => (next(at(33)), at(32).of(AL2), 0),
+        Situation::Swap | Situation::PhaseOut => (next(at(34)), at(34), 0),
+        Situation::Blocked => (at(33).of(AL2), at(32).of(AL2), 0),
+        Situation::InPlace => (at(34), at(34), 1),
+        Situation::Settings => (at(34).resized(), at(34), 0),
+        Situation::Edited => (at(34).grown(), at(34), 0),
+    };
+    // Both sides draw the same groups.
+    let write = |side: &Side| cluster(index, &mut Rng::new(seed, index), side);
+    let (git, live) = (write(&git), write(&live));
+    Sides {
+        index,
+        seed,
+        git,
+        live,
+        nodes_behind,
+    }
+}
+
+/// Returns a side at a minor.
+const fn at(version: u16) -> Side {
+    Side {
         version,
         generation: 'b',
         family: AL2023,
@@ -93,79 +118,35 @@ pub(super) fn sides(index: usize, seed: u64) -> Sides {
         max: 60,
         volume: 200,
         team: "research",
-    };
-    let (git, live, nodes_behind) = match Situation::of(index) {
-        Situation::InSync => (base(34), base(34), 0),
-        Situation::OneHop => (base(34), base(33), 0),
-        Situation::FourHops => (
-            Side {
-                managed: false,
-                generation: 'c',
-                ..base(34)
-            },
-            Side {
-                managed: false,
-                ..base(30)
-            },
-            0,
-        ),
-        Situation::LeavesAl2 => (
-            Side {
-                generation: 'c',
-                ..base(33)
-            },
-            Side {
-                family: AL2,
-                ..base(32)
-            },
-            0,
-        ),
-        Situation::Swap | Situation::PhaseOut => (
-            Side {
-                generation: 'c',
-                ..base(34)
-            },
-            base(34),
-            0,
-        ),
-        Situation::Blocked => (
-            Side {
-                family: AL2,
-                ..base(33)
-            },
-            Side {
-                family: AL2,
-                ..base(32)
-            },
-            0,
-        ),
-        Situation::InPlace => (base(34), base(34), 1),
-        Situation::Settings => (
-            Side {
-                max: 90,
-                team: "platform",
-                ..base(34)
-            },
-            base(34),
-            0,
-        ),
-        Situation::Edited => (
-            Side {
-                volume: 400,
-                ..base(34)
-            },
-            base(34),
-            0,
-        ),
-    };
-    // Both sides draw the same groups.
-    let write = |side: &Side| cluster(index, &mut Rng::new(seed, index), side);
-    Sides {
-        index,
-        seed,
-        git: write(&git),
-        live: write(&live),
-        nodes_behind,
+    }
+}
+
+/// Returns the side with the next generation of every group.
+const fn next(mut side: Side) -> Side {
+    side.generation = 'c';
+    side
+}
+
+impl Side {
+    const fn unmanaged(mut self) -> Self {
+        self.managed = false;
+        self
+    }
+
+    const fn of(mut self, family: &'static str) -> Self {
+        self.family = family;
+        self
+    }
+
+    const fn resized(mut self) -> Self {
+        self.max = 90;
+        self.team = "platform";
+        self
+    }
+
+    const fn grown(mut self) -> Self {
+        self.volume = 400;
+        self
     }
 }
 

@@ -55,7 +55,10 @@ pub mod report;
 /// A fault of the plan is a mandatory finding, and then nothing in it runs.
 pub fn make_plan(input: &plan::PlanInput<'_>) -> plan::Planned {
     let mut planned = plan::propose(input);
-    let faults = audit::check(&planned, input.observed, input.catalog);
+    let any = input.any_core_group();
+    let faults = audit::check(&planned, input.observed, input.catalog, &|name, spec| {
+        input.is_core(name, spec, any)
+    });
     if !faults.is_empty() {
         planned.refuse(faults);
     }

@@ -171,6 +171,7 @@ fn control_plane(live: &Desired, facts: &Facts, catalog: &Catalog) -> ControlPla
         support_type: Known::Value("EXTENDED".to_owned()),
         auto_mode: Known::Value(false),
         settings,
+        settings_complete: false,
     }
 }
 

@@ -48,7 +48,6 @@ impl Cluster {
         let observed = subject.observed;
         let mut groups = BTreeMap::new();
         for live in observed.nodegroups.items() {
-            let start = subject.plan.groups.get(&live.name);
             let oldest = observed
                 .nodes_of(&live.name)
                 .filter_map(|node| node.kubelet.value().map(|kubelet| kubelet.minor()))
@@ -60,7 +59,7 @@ impl Cluster {
                 Group {
                     managed: live.managed,
                     version: oldest,
-                    core: start.is_some_and(|start| start.core),
+                    core: (subject.is_core)(&live.name, &live.spec),
                     empty: known_nodes && observed.nodes_of(&live.name).next().is_none(),
                     marked: crate::diff::generation::has_phase_out_taint(live),
                     verified: true,
@@ -331,10 +330,12 @@ impl Cluster {
 
     /// Keeps a new group, with the role of the one that it replaces.
     fn remember(&mut self, made: Made, version: KubeMinor, step: &Step, subject: &Subject<'_>) {
-        let started = subject.plan.groups.get(&made.name);
+        let core = made
+            .spec
+            .as_object()
+            .is_some_and(|spec| (subject.is_core)(&made.name, spec));
         let old = made.replaces.and_then(|old| self.groups.get_mut(&old));
-        let core =
-            old.as_ref().is_some_and(|group| group.core) || started.is_some_and(|start| start.core);
+        let core = core || old.as_ref().is_some_and(|group| group.core);
         if let Some(old) = old {
             old.replaced_by = Some(made.name.clone());
         }

@@ -14,10 +14,11 @@ use crate::model::Observation;
 use crate::plan::wire::{Finding, Plan, Severity, Step};
 use crate::plan::{Planned, StepFile};
 use cluster::Cluster;
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 /// What an audit looks at.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Subject<'a> {
     /// The plan.
     pub plan: &'a Plan,
@@ -27,15 +28,23 @@ pub struct Subject<'a> {
     pub observed: &'a Observation,
     /// Dated facts.
     pub catalog: &'a Catalog,
+    /// The owner's rule for core groups, by name and eksctl settings.
+    pub is_core: &'a dyn Fn(&str, &Map<String, Value>) -> bool,
 }
 
 /// Returns what is wrong with a plan; empty for a plan that may be shown.
-pub fn check(planned: &Planned, observed: &Observation, catalog: &Catalog) -> Vec<Finding> {
+pub fn check(
+    planned: &Planned,
+    observed: &Observation,
+    catalog: &Catalog,
+    is_core: &dyn Fn(&str, &Map<String, Value>) -> bool,
+) -> Vec<Finding> {
     let subject = Subject {
         plan: &planned.plan,
         files: &planned.files,
         observed,
         catalog,
+        is_core,
     };
     let mut faults = Faults::default();
     form::check(&subject, &mut faults);

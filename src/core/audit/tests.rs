@@ -109,6 +109,12 @@ fn edit_file(planned: &mut Planned, edit: impl Fn(&mut Value)) {
     files[0].digest = crate::model::Digest::of(file.text.as_bytes()).to_string();
 }
 
+fn audit(planned: &Planned, observed: &Observation) -> Vec<crate::plan::wire::Finding> {
+    check(planned, observed, Catalog::embedded(), &|name, _| {
+        name.starts_with("core")
+    })
+}
+
 type Fault = (&'static str, &'static str, fn(&mut Planned));
 
 /// Name, the rule that must be named, and what is planted.
@@ -299,7 +305,7 @@ fn a_good_plan_has_no_fault() {
             "{:?}",
             planned.plan.findings
         );
-        assert_eq!(check(&planned, &observed, Catalog::embedded()), Vec::new());
+        assert_eq!(audit(&planned, &observed), Vec::new());
     }
 }
 
@@ -309,7 +315,7 @@ fn every_planted_fault_is_caught_by_its_rule() {
         let (mut planned, observed) = good(true);
         plant(&mut planned);
         planned.plan = planned.plan.seal();
-        let found = check(&planned, &observed, Catalog::embedded());
+        let found = audit(&planned, &observed);
         assert!(
             found.iter().any(|finding| finding.rule == *rule),
             "{name}: expected {rule}, found {:?}",
@@ -326,7 +332,7 @@ fn a_plan_whose_digest_is_not_its_own_is_caught() {
     let (mut planned, observed) = good(true);
     planned.plan.digest = planned.plan.digest.replace('a', "b");
     planned.plan.steps.truncate(2);
-    let found = check(&planned, &observed, Catalog::embedded());
+    let found = audit(&planned, &observed);
     assert!(
         found.iter().any(|f| f.message.contains("digest")),
         "{found:?}"
@@ -341,7 +347,7 @@ fn a_faulty_plan_runs_nothing() {
         .steps
         .retain(|step| step.kind != StepKind::VerifyNodegroup);
     planned.plan = planned.plan.seal();
-    let faults = check(&planned, &observed, Catalog::embedded());
+    let faults = audit(&planned, &observed);
     let before = planned.plan.steps.len();
     planned.refuse(faults);
     assert!(planned.plan.steps.is_empty());

@@ -41,6 +41,7 @@ pub fn assume(desired: &Desired, source: &str, catalog: &Catalog) -> Observation
         },
         auto_mode: Known::Value(desired.auto_mode),
         settings,
+        settings_complete: true,
     });
     observed.updates = Known::Value(Vec::new());
     observed.stacks = Known::Value(Vec::new());

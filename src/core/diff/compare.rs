@@ -2,7 +2,7 @@
 
 use super::generation::{MatchedBy, Matching, generation_label, match_groups, slot_is_live};
 use super::normalize::{self, Settled, show};
-use crate::catalog::{Catalog, FieldClass};
+use crate::catalog::{Catalog, FieldClass, Scope};
 use crate::model::clusterconfig::{Desired, DesiredNodegroup};
 use crate::model::{LiveNodegroup, Observation};
 use crate::plan::wire::{Difference, DifferenceClass};
@@ -455,15 +455,23 @@ fn compare_other_settings(
     let Some(plane) = observed.control_plane.value() else {
         return;
     };
-    let want = cluster_settings(&desired.document, catalog);
-    let have = cluster_settings(&plane.settings, catalog);
-    for (path, value) in &want {
+    let settle = |document: &Map<String, Value>| {
+        let mut document = document.clone();
+        if plane.settings_complete {
+            catalog.fill_defaults(Scope::Cluster, &mut document);
+        }
+        cluster_settings(&document, catalog)
+    };
+    let (want, have) = (settle(&desired.document), settle(&plane.settings));
+    for path in want.keys().chain(have.keys()).collect::<BTreeSet<_>>() {
         let top = path.split('.').next().unwrap_or(path);
-        let read = plane.settings.contains_key(top);
-        if read && have.get(path) != Some(value) {
+        let read = plane.settings_complete
+            || plane.settings.contains_key(top) && desired.document.contains_key(top);
+        let (one, other) = (have.get(path), want.get(path));
+        if read && one != other {
             list.push(Difference {
-                live: have.get(path).map(show),
-                desired: Some(show(value)),
+                live: one.map(show),
+                desired: other.map(show),
                 ..difference("cluster", path, DifferenceClass::NotOurs)
             });
         }

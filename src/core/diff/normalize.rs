@@ -169,12 +169,16 @@ fn is_noise(path: &str) -> bool {
 /// eksctl's computed defaults: min = desired, else 2; max = desired or min, at least 1.
 ///
 /// Source: eksctl `pkg/apis/eksctl.io/v1alpha5/defaults.go`, `pkg/cfn/builder/nodegroup.go`.
-fn scaling_defaults(settled: &mut Settled) {
+pub fn scaling(read: impl Fn(&str) -> Option<u32>) -> (u32, u32) {
     const MIN_SIZE: u32 = 2;
-    let read = |settled: &Settled, key: &str| settled.get(key).and_then(count_of);
-    let desired = read(settled, "desiredCapacity");
-    let min = read(settled, "minSize").or(desired).unwrap_or(MIN_SIZE);
-    let max = read(settled, "maxSize").or(desired).unwrap_or(min).max(1);
+    let desired = read("desiredCapacity");
+    let min = read("minSize").or(desired).unwrap_or(MIN_SIZE);
+    let max = read("maxSize").or(desired).unwrap_or(min).max(1);
+    (min, max)
+}
+
+fn scaling_defaults(settled: &mut Settled) {
+    let (min, max) = scaling(|key| settled.get(key).and_then(count_of));
     settled.insert("minSize".to_owned(), json!(min));
     settled.insert("maxSize".to_owned(), json!(max));
 }

@@ -2,7 +2,7 @@
 //!
 //! The members of an object are put in order where they stand, after they are
 //! written. The bytes are those of `serde_json_canonicalizer` (a property test
-//! compares them) at a tenth of its time: every plan is digested, audited and
+//! compares them) at a fifth of its time: every plan is digested, audited and
 //! written as canonical JSON.
 
 use super::digest::canonical_number;

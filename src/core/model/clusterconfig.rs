@@ -311,6 +311,15 @@ fn check_shape(spec: &Map<String, Value>, path: &str) -> Result<(), ConfigError>
             ));
         }
     }
+    let count = |key: &str| spec.get(key).and_then(count_of);
+    if let (Some(min), Some(max)) = (count("minSize"), count("maxSize"))
+        && min > max
+    {
+        return Err(ConfigError::new(
+            join(path, "minSize"),
+            format!("is {min}, more than `maxSize` ({max})"),
+        ));
+    }
     for key in ["labels", "tags"] {
         if let Some(value) = spec.get(key)
             && !value.is_null()

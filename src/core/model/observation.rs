@@ -114,6 +114,9 @@ pub struct ControlPlane {
     /// Other settings in eksctl's shape (`vpc`, `accessConfig`, …), compared and never changed.
     #[serde(default)]
     pub settings: Map<String, Value>,
+    /// True when keys missing in `settings` are known to be unset.
+    #[serde(default)]
+    pub settings_complete: bool,
 }
 
 /// An update object of EKS (DescribeUpdate).

@@ -5,7 +5,9 @@ use super::files::addon_file;
 use super::steps;
 use super::wire::{Action, BlockedBy, Rollback, Severity, Step, StepKind};
 use crate::model::{AddonVersion, Condition, KubeMinor};
-use crate::policy::addons::{AddonState, CORE_ADDONS, CoreAddon, Fit, Offer, live_addon, stops};
+use crate::policy::addons::{
+    AddonState, CORE_ADDONS, CoreAddon, Fit, Offer, VPC_CNI_MINORS_PER_STEP, live_addon, stops,
+};
 use crate::policy::skew;
 use serde_json::json;
 
@@ -346,6 +348,9 @@ fn update_self_managed(draft: &mut Draft<'_>, core: CoreAddon) {
     };
     let repairs = core.workload == "aws-node";
     if repairs {
+        manifest_jump(draft, from.as_ref(), to.as_ref());
+    }
+    if repairs {
         // The rollout may hang on the fault that the next step repairs; that step waits for it.
         step.wait = None;
     }
@@ -357,6 +362,26 @@ fn update_self_managed(draft: &mut Draft<'_>, core: CoreAddon) {
     draft
         .self_managed
         .insert(core.addon.to_owned(), to.or(from));
+}
+
+/// eksctl's manifest may be several minors of vpc-cni ahead; no option of eksctl takes them one by one.
+fn manifest_jump(draft: &mut Draft<'_>, from: Option<&AddonVersion>, to: Option<&AddonVersion>) {
+    let (Some(from), Some(to)) = (from, to) else {
+        return;
+    };
+    let ((major, one), (other_major, other)) = (from.major_minor(), to.major_minor());
+    if major == other_major && other <= one + VPC_CNI_MINORS_PER_STEP {
+        return;
+    }
+    let mut found = finding("STW-R9-ADDON", "R9", Severity::Warning, "addon vpc-cni");
+    found.message = format!(
+        "The self-managed vpc-cni is at {from}; the manifest inside eksctl may be several of its minors newer, and AWS advises one at a time."
+    );
+    found.remedy =
+        "Let EKS manage it (list `vpc-cni` under `addons`): then it moves one minor per step."
+            .to_owned();
+    found.source = "AWS EKS user guide, managing the Amazon VPC CNI plugin".to_owned();
+    draft.find(found);
 }
 
 /// eksctl 0.122 brought an aws-node that may not run as root and must (eksctl issue #6048).

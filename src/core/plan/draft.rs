@@ -136,7 +136,12 @@ impl<'a> Draft<'a> {
 
     /// Adds a step; `own` is what holds back this very step. Returns true when it can run.
     pub(super) fn emit(&mut self, step: Step, own: Vec<BlockedBy>) -> bool {
-        let mut blocked_by = own;
+        let mut blocked_by: Vec<BlockedBy> = Vec::new();
+        for blocker in own {
+            if !blocked_by.contains(&blocker) {
+                blocked_by.push(blocker);
+            }
+        }
         if let Some(chain) = &self.chain {
             blocked_by.push(chain.clone());
         }

@@ -2,8 +2,8 @@
 
 use super::draft::{Draft, Group, after, finding};
 use super::replace::{
-    Replacement, al2_finding, blockers_of_delete, blockers_of_drain, choose, replace, retire,
-    see_off,
+    Replacement, al2_finding, blockers_of_delete, blockers_of_drain, choose, managed_quota,
+    replace, retire, see_off,
 };
 use super::steps;
 use super::wire::{Action, BlockedBy, Severity};
@@ -245,10 +245,12 @@ pub(super) fn make_room_for(draft: &mut Draft<'_>, next: KubeMinor) -> Vec<Block
             continue;
         };
         if let Some(successor) = draft.differences.matching.outgoing.get(&name).cloned() {
+            create_declared(draft, &successor);
             retire_outgoing(draft, &name, &successor);
             continue;
         }
         let Some(git) = group.git.clone() else {
+            make_room_by_pruning(draft, &name, &group);
             continue;
         };
         let limit = group.version.map_or(skew::LAG_MAX, skew::allowed_lag);
@@ -272,6 +274,46 @@ pub(super) fn make_room_for(draft: &mut Draft<'_>, next: KubeMinor) -> Vec<Block
     blockers.extend(stuck.map(|stuck| after(&stuck.step)));
     blockers.dedup();
     blockers
+}
+
+/// Makes a declared group that does not exist yet, unless that was done.
+fn create_declared(draft: &mut Draft<'_>, git: &str) {
+    if !draft.differences.matching.create.contains(git) || draft.groups.contains_key(git) {
+        return;
+    }
+    let work = Replacement {
+        git: git.to_owned(),
+        old: None,
+        asked: true,
+        kind_flip: false,
+        reason: vec!["Git declares it, and it does not exist.".to_owned()],
+    };
+    replace(draft, &work);
+}
+
+/// An undeclared group that the owner named goes before the hop that it would stop.
+///
+/// What takes over from a core group must stand first.
+fn make_room_by_pruning(draft: &mut Draft<'_>, name: &str, group: &Group) {
+    let undeclared = draft.differences.matching.undeclared.contains(name);
+    if !undeclared
+        || !draft
+            .input
+            .settings
+            .prune
+            .iter()
+            .any(|pruned| pruned == name)
+    {
+        return;
+    }
+    if group.core {
+        for git in draft.differences.matching.create.clone() {
+            if is_core_in_git(draft, &git) {
+                create_declared(draft, &git);
+            }
+        }
+    }
+    draft.unit(name, |draft| drop_undeclared(draft, name, group));
 }
 
 /// Returns the groups whose kubelets a control plane at `next` would not accept.
@@ -422,6 +464,9 @@ pub(super) fn finish(draft: &mut Draft<'_>) {
         works.extend(work_of(draft, &git, None));
     }
     for git in draft.differences.matching.create.clone() {
+        if draft.groups.contains_key(&git) {
+            continue;
+        }
         let reason = vec!["Git declares it, and it does not exist.".to_owned()];
         let (asked, kind_flip) = (true, false);
         works.push(Replacement {
@@ -455,18 +500,7 @@ fn peak(draft: &Draft<'_>, works: &[Replacement]) -> bool {
     };
     let made = works.iter().filter(|work| managed(&work.git)).count();
     let there = draft.groups.values().filter(|group| group.managed).count();
-    let quota = draft.input.observed.quotas.value();
-    let quota = quota
-        .and_then(|q| q.get("managed-nodegroups-per-cluster"))
-        .copied();
-    let catalog = draft
-        .input
-        .catalog
-        .quota("managed-nodegroups-per-cluster")
-        .map(|q| q.value);
-    quota
-        .or(catalog)
-        .is_some_and(|quota| made + there > quota as usize)
+    made + there > managed_quota(draft) as usize
 }
 
 /// Core first, then by name; when the peak does not fit, groups that go before they come make room.
@@ -526,6 +560,7 @@ fn retire_older(draft: &mut Draft<'_>, live: &str, successor: &str) -> bool {
     if strategy != Strategy::PhaseOut && !empty {
         held.extend(blockers_of_drain(draft, live));
     }
+    held.extend(blockers_of_delete(draft, live, &group));
     if let Some(version) = draft.groups.get(&new).and_then(|g| g.version) {
         let step = steps::verify(draft, &new, version, u32::from(group.core));
         let already = draft.steps.iter().any(|s| s.id == step.id)
@@ -616,14 +651,21 @@ fn half_done(draft: &mut Draft<'_>) {
             Severity::Blocking,
             &format!("nodegroup {live}"),
         );
-        found.message = format!(
-            "`{live}` and `{sibling}` look like two generations of one group, and no tag, taint or journal says that a swap is under way."
-        );
+        let runs = draft.groups.contains_key(&sibling);
+        found.message = if runs {
+            format!(
+                "`{live}` and `{sibling}` look like two generations of one group, and no tag, taint or journal says that a swap is under way."
+            )
+        } else {
+            format!(
+                "`{live}` runs; git declares another generation, `{sibling}`, which does not, and nothing says which of them is meant."
+            )
+        };
         found.remedy = format!(
             "If `{live}` is the one to go, say so: stairway plan --prune {live} (or `prune: [{live}]` in the fleet file)."
         );
         let blockers = draft.block(found);
-        if !blockers.is_empty() {
+        if !blockers.is_empty() && runs {
             let reason = vec![format!("Git declares `{sibling}` and not `{live}`.")];
             let step = steps::delete(draft, &live, &group, Some(&sibling), reason);
             draft.emit(step, blockers);

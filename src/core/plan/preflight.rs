@@ -122,9 +122,14 @@ fn broken_groups(draft: &mut Draft<'_>) {
     }
 }
 
+/// Returns false for targets of another major version or further than any plan goes.
+pub(super) fn within_reach(now: KubeMinor, to: KubeMinor) -> bool {
+    let distance = to.minors_ahead_of(now).or(now.minors_ahead_of(to));
+    distance.is_some_and(|minors| minors <= HOPS_MAX)
+}
+
 fn too_far(draft: &mut Draft<'_>, from: KubeMinor, to: KubeMinor) {
-    let far = to.minors_ahead_of(from).is_none_or(|hops| hops > HOPS_MAX);
-    if to > from && far {
+    if !within_reach(from, to) {
         let mut found = finding(
             "STW-R6-UNSUPPORTED-TARGET",
             "R6",
@@ -167,6 +172,30 @@ fn nodes_ahead(draft: &mut Draft<'_>, from: KubeMinor, to: KubeMinor) {
         found.source = "Kubernetes version skew policy, kubelet".to_owned();
         draft.block(found);
     }
+}
+
+/// Returns the keys of a declared group that eksctl's schema does not know.
+pub(super) fn unknown_keys_of(draft: &Draft<'_>, git: &str) -> Vec<String> {
+    let Some(group) = draft.input.desired.nodegroups.get(git) else {
+        return Vec::new();
+    };
+    let definition = if group.managed {
+        "ManagedNodeGroup"
+    } else {
+        "NodeGroup"
+    };
+    let known = draft.input.catalog.known_keys(definition);
+    let legacy = draft.input.catalog.legacy_keys(definition);
+    let listed = |key: &&String| {
+        known.is_none_or(|keys| keys.contains(*key))
+            || legacy.is_some_and(|keys| keys.contains(*key))
+    };
+    group
+        .spec
+        .keys()
+        .filter(|key| !listed(key))
+        .cloned()
+        .collect()
 }
 
 /// Keys that eksctl's schema does not know are typos as often as novelties.

@@ -68,6 +68,9 @@ pub fn propose(input: &PlanInput<'_>) -> Planned {
     let now = from.or(to).unwrap_or(KubeMinor::of(0));
     let mut draft = Draft::new(input, differences, now);
     preflight::check(&mut draft, from, to);
+    // A target out of reach gets its finding and no steps: a typo must not make a thousand of them.
+    let asked = to;
+    let to = to.filter(|to| preflight::within_reach(now, *to)).or(from);
     let wants_down = to.is_some_and(|to| to < now);
     let rollback = wants_down && input.to.is_some();
     if rollback {
@@ -86,7 +89,7 @@ pub fn propose(input: &PlanInput<'_>) -> Planned {
     }
     hops::close_rollback_doors(&mut draft.steps);
     preflight::remark(&mut draft, to);
-    seal(draft, from, to, rollback)
+    seal(draft, from, asked, rollback)
 }
 
 fn seal(
@@ -169,7 +172,7 @@ impl PlanInput<'_> {
     }
 
     /// Returns true when some live or declared group matches the core rule.
-    pub(super) fn any_core_group(&self) -> bool {
+    pub(crate) fn any_core_group(&self) -> bool {
         let rule = &self.settings.roles.core;
         self.observed
             .nodegroups
@@ -184,7 +187,7 @@ impl PlanInput<'_> {
     }
 
     /// Returns true for a core group; with no match anywhere, every untainted group is core.
-    pub(super) fn is_core(&self, name: &str, spec: &Map<String, Value>, any: bool) -> bool {
+    pub(crate) fn is_core(&self, name: &str, spec: &Map<String, Value>, any: bool) -> bool {
         if any {
             return self.settings.roles.core.matches(name, &labels_of(spec));
         }

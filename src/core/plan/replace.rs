@@ -74,7 +74,9 @@ fn replace_old(
     }
     // A group that this plan made goes only after a later generation stands verified.
     let made_here = draft.made_here(old);
-    let same_name = strategy == Strategy::Recreate && old == work.git && !made_here;
+    // What eksctl may refuse to make is made before anything is deleted.
+    let doubtful = !super::preflight::unknown_keys_of(draft, &work.git).is_empty();
+    let same_name = strategy == Strategy::Recreate && old == work.git && !made_here && !doubtful;
     // A name that ran when the plan was made stays that group's name all through the plan.
     let taken =
         draft.groups.contains_key(&work.git) || draft.input.observed.nodegroup(&work.git).is_some();
@@ -101,8 +103,8 @@ fn replace_old(
         draft.block(found);
         return true;
     };
-    let delete_first =
-        same_name || (group.nodes == Some(0) && !made_here && quota_is_full(draft, work));
+    let delete_first = same_name
+        || (group.nodes == Some(0) && !made_here && !doubtful && quota_is_full(draft, work));
     let replaces = Some(old.to_owned());
     let Some(mut shape) = shape(draft, work, &name, replaces, &group, strategy) else {
         return false;
@@ -411,6 +413,9 @@ fn blockers_of_create(draft: &mut Draft<'_>, shape: &Shape, delete_first: bool) 
         found.source = "Kubernetes, label syntax".to_owned();
         blockers.extend(draft.block(found));
     }
+    if let Some(found) = pinned_image(draft, shape) {
+        blockers.extend(draft.block(found));
+    }
     if let Some(found) = al2_finding(draft, &shape.new.git, shape.new.version) {
         blockers.extend(draft.block(found));
     }
@@ -419,6 +424,32 @@ fn blockers_of_create(draft: &mut Draft<'_>, shape: &Shape, delete_first: bool) 
         blockers.extend(quota_blocker(draft, &subject));
     }
     blockers
+}
+
+/// A custom image brings its own kubelet: the version in the file says nothing about it.
+fn pinned_image(draft: &Draft<'_>, shape: &Shape) -> Option<Finding> {
+    let old = shape.new.replaces.as_ref()?;
+    let live = draft.input.observed.nodegroup(old)?;
+    let declared = draft.input.desired.nodegroups.get(&shape.new.git)?;
+    let pinned = ["ami", "launchTemplate"].into_iter().find(|key| {
+        let value = declared.spec.get(*key).filter(|value| !value.is_null());
+        value.is_some() && value == live.spec.get(*key)
+    })?;
+    if live.version.value() == Some(&shape.new.version) {
+        return None;
+    }
+    let subject = format!("nodegroup {}", shape.new.git);
+    let mut found = finding("STW-AMI-PINNED", "R2", Severity::Mandatory, &subject);
+    found.message = format!(
+        "`{}` keeps its `{pinned}`, and the image decides the kubelet: a new group would not be at {}.",
+        shape.new.git, shape.new.version
+    );
+    found.remedy = format!(
+        "Give `{}` an image for {} in git, or let eksctl choose one by `amiFamily`.",
+        shape.new.git, shape.new.version
+    );
+    found.source = "eksctl, custom AMIs; EKS user guide, launch templates".to_owned();
+    Some(found)
 }
 
 /// A stack of this name makes `create nodegroup` skip the group and exit 0 (eksctl issue #8712).
@@ -517,7 +548,8 @@ fn has_shell_bootstrap(spec: &serde_json::Map<String, Value>) -> bool {
         .is_some_and(|text| text.contains("bootstrap.sh") && !text.contains("NodeConfig"))
 }
 
-fn managed_quota(draft: &Draft<'_>) -> u32 {
+/// Returns the quota of managed groups; a default that live already exceeds was raised, and is unknown.
+pub(super) fn managed_quota(draft: &Draft<'_>) -> u32 {
     let observed = draft.input.observed.quotas.value();
     let observed = observed
         .and_then(|q| q.get("managed-nodegroups-per-cluster"))
@@ -527,7 +559,11 @@ fn managed_quota(draft: &Draft<'_>) -> u32 {
         .catalog
         .quota("managed-nodegroups-per-cluster")
         .map(|q| q.value);
-    observed.or(catalog).unwrap_or(MANAGED_NODEGROUPS_DEFAULT)
+    let default = catalog.unwrap_or(MANAGED_NODEGROUPS_DEFAULT);
+    let live = draft.input.observed.nodegroups.items().iter();
+    let live = live.filter(|group| group.managed).count();
+    let raised = u32::try_from(live).is_ok_and(|live| live > default);
+    observed.unwrap_or(if raised { u32::MAX } else { default })
 }
 
 fn managed_count(draft: &Draft<'_>) -> u32 {

@@ -552,8 +552,7 @@ impl Draft<'_> {
             live.and_then(|g| g.spec.get(key))
                 .and_then(crate::model::clusterconfig::count_of)
         };
-        let min = read("minSize").unwrap_or(0);
-        (min, read("maxSize").unwrap_or(min.max(1)))
+        crate::diff::normalize::scaling(read)
     }
 }
 

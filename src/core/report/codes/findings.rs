@@ -60,6 +60,14 @@ pub(super) static PAGES: &[Page] = &[
         source: "Amazon EKS User Guide, Update existing cluster to new Kubernetes version",
     },
     Page {
+        code: "STW-AMI-PINNED",
+        title: "a group keeps its image, so its kubelet stays what it is",
+        meaning: "The group names an AMI or a launch template, and git does not change it. A new group would boot the same kubelet, whatever the version in the file says.",
+        why: "Version skew is about the kubelet that runs, not about the file. A swap to the same image would change nothing and the next hop would break the skew policy.",
+        remedy: "Give the group an image for the new minor in git, or drop the pin and let eksctl choose by `amiFamily`.",
+        source: "eksctl, custom AMI support; Amazon EKS User Guide, launch template support",
+    },
+    Page {
         code: "STW-OLD-GENERATION",
         title: "git changes an older generation that is on its way out",
         meaning: "Two generations of a group are declared, and an edit (often an override without a generation) changes immutable fields of the older one too.",
