@@ -276,9 +276,14 @@ pub(super) fn make_room_for(draft: &mut Draft<'_>, next: KubeMinor) -> Vec<Block
     blockers
 }
 
+/// Returns true when this plan has made the group, and perhaps replaced it since.
+fn was_made(draft: &Draft<'_>, git: &str) -> bool {
+    draft.groups.contains_key(git) || draft.replaced.contains_key(git)
+}
+
 /// Makes a declared group that does not exist yet, unless that was done.
 fn create_declared(draft: &mut Draft<'_>, git: &str) {
-    if !draft.differences.matching.create.contains(git) || draft.groups.contains_key(git) {
+    if !draft.differences.matching.create.contains(git) || was_made(draft, git) {
         return;
     }
     let work = Replacement {
@@ -464,7 +469,7 @@ pub(super) fn finish(draft: &mut Draft<'_>) {
         works.extend(work_of(draft, &git, None));
     }
     for git in draft.differences.matching.create.clone() {
-        if draft.groups.contains_key(&git) {
+        if was_made(draft, &git) {
             continue;
         }
         let reason = vec!["Git declares it, and it does not exist.".to_owned()];
