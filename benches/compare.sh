@@ -56,7 +56,7 @@ fine() {
 say "Building."
 (
     cd "$top"
-    cargo bench --no-run --message-format=json \
+    cargo bench --no-run --message-format=json-render-diagnostics \
         --bench bare --bench generate --bench measure >"$work/built"
 )
 stairway=$(executable stairway)

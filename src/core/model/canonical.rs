@@ -343,7 +343,9 @@ mod tests {
                     to.collect_map(map.iter().rev().map(|(k, v)| (k, Self(v.clone()))))
                 }
                 Value::Array(items) => to.collect_seq(items.iter().map(|v| Self(v.clone()))),
-                other => other.serialize(to),
+                Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+                    self.0.serialize(to)
+                }
             }
         }
     }
