@@ -76,7 +76,7 @@ say "Rendering, $rounds rounds."
 find "$git" -name 'c000??.jsonnet' | sort >"$work/files"
 render=$(tr '\n' '\0' <"$work/files" | xargs -0 "$(executable bare)" --rounds "$rounds")
 row "render: worker pool against the bare evaluator, clock" "$(field wall_ratio "$render")" x 1.3
-row "render: the same, processor time" "$(field cpu_ratio "$render")" x ""
+row "render: the same, processor time" "$(field cpu_ratio "$render")" x 1.3
 row "render: bare evaluator, per config" "$(field bare_cpu_ms "$render")" ms ""
 
 least=""

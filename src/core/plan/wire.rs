@@ -88,8 +88,9 @@ pub struct Inputs {
     pub fleet_digest: Option<String>,
     /// The git revision of the config's repository, when there is one.
     pub git_revision: Option<String>,
-    /// Files among the inputs that differ from that revision.
-    pub dirty: Vec<String>,
+    /// Files among the inputs that differ from that revision; none when nobody compared them.
+    #[serde(default)]
+    pub dirty: Option<Vec<String>>,
     /// The options that change a plan: `--to`, `--replace`, …
     pub options: BTreeMap<String, String>,
 }

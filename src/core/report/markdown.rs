@@ -317,7 +317,12 @@ fn inputs(plan: &Plan, level: &str, out: &mut String) {
         ("catalog", catalog_date.clone()),
         ("fleet file", fleet_digest.clone().unwrap_or_default()),
         ("git revision", git_revision.clone().unwrap_or_default()),
-        ("not committed", dirty.join(", ")),
+        (
+            "not committed",
+            dirty
+                .as_ref()
+                .map_or_else(|| "not compared".to_owned(), |files| files.join(", ")),
+        ),
         ("options", options.join(", ")),
         ("stairway", plan.tool.version.clone()),
     ];
