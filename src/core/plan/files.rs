@@ -102,8 +102,14 @@ fn head(draft: &Draft<'_>, version: KubeMinor) -> Map<String, Value> {
         "addonsConfig",
         "fargateProfiles",
     ];
-    let mut document = draft.input.desired.document.clone();
-    document.retain(|key, _| !LEFT_OUT.contains(&key.as_str()));
+    let mut document: Map<String, Value> = draft
+        .input
+        .desired
+        .document
+        .iter()
+        .filter(|(key, _)| !LEFT_OUT.contains(&key.as_str()))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
     normalize::sort_sets(&mut document, draft.input.catalog);
     if let Some(Value::Object(metadata)) = document.get_mut("metadata") {
         metadata.insert("version".to_owned(), Value::String(version.to_string()));
