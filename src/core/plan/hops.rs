@@ -6,9 +6,7 @@ use super::wire::{Action, BlockedBy, Finding, Rollback, Severity, Step, StepKind
 use super::{addons, nodes, steps};
 use crate::catalog::SupportState;
 use crate::model::{Condition, Insight, Known, KubeMinor};
-use crate::policy::limits::{
-    FREE_ADDRESSES_FOR_UPGRADE, ROLLBACK_OFFERED_SINCE, ROLLBACK_WINDOW_DAYS,
-};
+use crate::policy::limits::{FREE_ADDRESSES_FOR_UPGRADE, ROLLBACK_WINDOW_DAYS};
 use crate::policy::skew::{self, Skew};
 use serde_json::json;
 
@@ -63,21 +61,10 @@ fn upgrade(draft: &Draft<'_>, from: KubeMinor, next: KubeMinor) -> Step {
     let settled = Condition::ControlPlaneSettled { version: next };
     step.wait = Some(wait(settled, HOP_WAIT_SECONDS));
     step.duration = draft.duration("upgrade-control-plane", None);
-    if draft.input.at < ROLLBACK_OFFERED_SINCE {
-        step.rollback = Rollback::Irreversible {
-            why: format!(
-                "EKS rolls control planes back from {} on, and this plan is for {}",
-                ROLLBACK_OFFERED_SINCE.day(),
-                draft.input.at.day()
-            ),
-        };
-        step.irreversible = true;
-    } else {
-        step.rollback = Rollback::Native {
-            to: from,
-            until: format!("{ROLLBACK_WINDOW_DAYS} days after it completes"),
-        };
-    }
+    step.rollback = Rollback::Native {
+        to: from,
+        until: format!("{ROLLBACK_WINDOW_DAYS} days after it completes"),
+    };
     step
 }
 

@@ -16,10 +16,6 @@ pub const ROLLBACK_MINORS: u16 = 1;
 ///
 /// Source: AWS EKS user guide, update-cluster: "up to five available IP addresses".
 pub const FREE_ADDRESSES_FOR_UPGRADE: u32 = 5;
-/// The day on which EKS began to offer control-plane rollbacks, 2026-07-01.
-///
-/// Source: AWS EKS user guide, rollback-cluster; eksctl 0.229.0.
-pub const ROLLBACK_OFFERED_SINCE: Timestamp = Timestamp::from_unix(1_782_864_000);
 /// The first eksctl that can roll a control plane back (eksctl PR #8780).
 pub const EKSCTL_ROLLBACK_SINCE: &str = "0.229.0";
 /// The default quota of managed nodegroups per cluster, when the observation has none.

@@ -2,8 +2,8 @@
 
 use super::addons::{Fit, Offer, kube_proxy_fits, stops};
 use super::limits::{
-    FREE_ADDRESSES_FOR_UPGRADE, MANAGED_NODEGROUPS_DEFAULT, ROLLBACK_MINORS,
-    ROLLBACK_OFFERED_SINCE, al2_is_gone, rollback_is_open,
+    FREE_ADDRESSES_FOR_UPGRADE, MANAGED_NODEGROUPS_DEFAULT, ROLLBACK_MINORS, al2_is_gone,
+    rollback_is_open,
 };
 use super::settings::{
     ActivitySelector, Roles, Settings, Waiver, glob_matches, read_duration, write_duration,
@@ -101,11 +101,6 @@ fn numbers_of_eks_stand_as_documented() {
         "update-cluster: up to five addresses"
     );
     assert_eq!(MANAGED_NODEGROUPS_DEFAULT, 30, "service quotas");
-    assert_eq!(
-        ROLLBACK_OFFERED_SINCE,
-        instant("2026-07-01"),
-        "rollback-cluster"
-    );
 }
 
 #[test]
