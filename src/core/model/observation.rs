@@ -383,6 +383,16 @@ impl Observation {
         sort(&mut self.addons, |a| a.name.clone());
         sort(&mut self.insights, |i| i.id.clone());
         sort(&mut self.subnets, |s| s.id.clone());
+        if let Known::Value(groups) = &mut self.nodegroups {
+            for group in groups.iter_mut() {
+                forget_unknown(&mut group.spec, &mut group.spec_complete);
+            }
+        }
+        if let Known::Value(addons) = &mut self.addons {
+            for addon in addons.iter_mut() {
+                forget_unknown(&mut addon.spec, &mut addon.spec_complete);
+            }
+        }
         if let Known::Value(by_addon) = &mut self.addon_versions {
             for versions in by_addon.values_mut().flat_map(BTreeMap::values_mut) {
                 versions.sort();
@@ -499,6 +509,17 @@ fn duplicates<'a>(noun: &str, names: impl Iterator<Item = &'a String>, found: &m
         if !seen.insert(name) {
             found.push(format!("{noun} `{name}` is listed twice"));
         }
+    }
+}
+
+/// Settings that say they are unknown are none at all, and an empty picture is not complete.
+fn forget_unknown(spec: &mut Map<String, Value>, complete: &mut bool) {
+    if spec.contains_key("$unknown") {
+        spec.clear();
+    }
+    spec.retain(|_, value| value.get("$unknown").is_none());
+    if spec.is_empty() {
+        *complete = false;
     }
 }
 

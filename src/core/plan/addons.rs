@@ -6,7 +6,8 @@ use super::steps;
 use super::wire::{Action, BlockedBy, Rollback, Severity, Step, StepKind};
 use crate::model::{AddonVersion, Condition, KubeMinor};
 use crate::policy::addons::{
-    AddonState, CORE_ADDONS, CoreAddon, Fit, Offer, VPC_CNI_MINORS_PER_STEP, live_addon, stops,
+    AddonState, CORE_ADDONS, CoreAddon, Fit, Offer, VPC_CNI_MINORS_PER_STEP, kube_proxy_fits,
+    live_addon, stops,
 };
 use crate::policy::skew;
 use serde_json::json;
@@ -36,7 +37,13 @@ pub(super) fn settle(draft: &mut Draft<'_>, target: KubeMinor) {
 
 /// Before a hop: what the next minor would break moves to a version that fits both.
 pub(super) fn before_hop(draft: &mut Draft<'_>, next: KubeMinor) -> Vec<BlockedBy> {
-    let mut blockers = Vec::new();
+    let mut blockers = unknown_addons(draft);
+    let kube_proxy = CORE_ADDONS[0];
+    let version = draft.self_managed.get(kube_proxy.addon).cloned().flatten();
+    if version.is_some_and(|version| matches!(kube_proxy_fits(&version, next), Fit::No(_))) {
+        // Left too far behind: it catches up with the present control plane first.
+        update_self_managed(draft, kube_proxy);
+    }
     for (name, version) in draft.addons.clone() {
         let offer = Offer::of(&name, next, draft.input.observed, draft.input.catalog);
         match offer.fits(&name, &version, next, draft.input.catalog) {
@@ -46,6 +53,32 @@ pub(super) fn before_hop(draft: &mut Draft<'_>, next: KubeMinor) -> Vec<BlockedB
         }
     }
     blockers
+}
+
+/// R9 judges every add-on; one that nobody read satisfies nothing.
+fn unknown_addons(draft: &mut Draft<'_>) -> Vec<BlockedBy> {
+    let observed = draft.input.observed;
+    let plane = observed.control_plane.value();
+    let auto_mode = plane.is_some_and(|plane| plane.auto_mode.value() == Some(&true));
+    if draft.input.assumed || auto_mode {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    for core in CORE_ADDONS {
+        let why = match live_addon(observed, core.addon) {
+            AddonState::Unknown(why) => format!("add-on `{}` is unknown: {why}", core.addon),
+            AddonState::Managed(version) if version.is_unknown() => {
+                format!("the version of add-on `{}` is unknown", core.addon)
+            }
+            AddonState::Managed(_) | AddonState::SelfManaged(_) | AddonState::Missing => continue,
+        };
+        let subject = format!("addon {}", core.addon);
+        found.push(super::hops::facts_unknown("R9", &subject, &why));
+    }
+    found
+        .into_iter()
+        .flat_map(|finding| draft.block(finding))
+        .collect()
 }
 
 fn gap(draft: &mut Draft<'_>, name: &str, version: &AddonVersion, minor: KubeMinor) {
@@ -505,10 +538,17 @@ fn create(draft: &mut Draft<'_>, name: &str, adopt: bool) {
     step.wait = Some(wait(active, ADDON_WAIT_SECONDS));
     step.duration = draft.duration("update-addon", None);
     let undo = draft.eksctl(&["delete", "addon"], &["--name", name, "--preserve"]);
-    step.rollback = Rollback::Inverse {
-        actions: vec![undo],
-    };
-    step.reversible_until = Some("always".to_owned());
+    if adopt {
+        step.rollback = Rollback::Irreversible {
+            why: "the self-managed add-on's own settings are overwritten".to_owned(),
+        };
+        step.irreversible = true;
+    } else {
+        step.rollback = Rollback::Inverse {
+            actions: vec![undo],
+        };
+        step.reversible_until = Some("always".to_owned());
+    }
     draft.emit(step, Vec::new());
     draft.addons.insert(name.to_owned(), version);
     draft.self_managed.remove(name);

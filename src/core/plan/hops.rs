@@ -420,8 +420,12 @@ fn closes_door(step: &Step, version: &serde_json::Value) -> bool {
             step.after.get("version") == Some(version)
                 && step.after.get("managed") == Some(&json!(true))
         }
+        // eksctl brings no kube-proxy older than the control plane's.
+        StepKind::UpdateAddon => step.actions.iter().any(|action| match action {
+            Action::Run { argv, .. } => argv.iter().any(|word| word == "update-kube-proxy"),
+            Action::Aws { .. } | Action::Kube { .. } | Action::Wait(_) => false,
+        }),
         StepKind::RollbackControlPlane
-        | StepKind::UpdateAddon
         | StepKind::CreateAddon
         | StepKind::RepairAddon
         | StepKind::VerifyNodegroup

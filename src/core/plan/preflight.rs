@@ -39,6 +39,19 @@ pub(super) fn check(draft: &mut Draft<'_>, from: Option<KubeMinor>, to: Option<K
         let blocked = draft.block(facts_unknown("R1", "cluster", &why));
         draft.chain = blocked.into_iter().next();
     }
+    if let crate::model::Known::Unknown(why) = &draft.input.observed.nodegroups {
+        // Whoever does not know what runs would make everything once more.
+        let why = format!("nodegroups are unknown: {why}");
+        let blocked = draft.block(facts_unknown("R7", "cluster", &why));
+        draft.chain = blocked.into_iter().next();
+    }
+    let unsettled = super::hops::not_settled(draft);
+    if draft.chain.is_none() {
+        // EKS takes one change at a time, whatever it is.
+        draft.chain = unsettled
+            .into_iter()
+            .find(|blocked| blocked.code == "STW-R1-NOT-SETTLED");
+    }
     wrong_cluster(draft);
     broken_groups(draft);
     if let (Some(from), Some(to)) = (from, to) {
@@ -145,14 +158,20 @@ fn too_far(draft: &mut Draft<'_>, from: KubeMinor, to: KubeMinor) {
 
 /// The seed guide's order: nodes ahead of the control plane. Kubernetes never allows it.
 fn nodes_ahead(draft: &mut Draft<'_>, from: KubeMinor, to: KubeMinor) {
-    let ahead: Vec<String> = draft
-        .groups
-        .iter()
-        .filter(|(_, group)| group.version.is_some_and(|version| version > from))
-        .map(|(name, group)| {
-            let version = group.version.map_or_else(String::new, |v| v.to_string());
-            format!("`{name}` ({version})")
-        })
+    let groups = draft.groups.iter();
+    let boots = groups.filter_map(|(name, group)| Some((name.clone(), group.version?)));
+    let nodes = draft.input.observed.nodes.items().iter();
+    let runs = nodes.filter_map(|node| {
+        let who = node.nodegroup.clone().unwrap_or_else(|| node.name.clone());
+        Some((who, node.kubelet.value()?.minor()))
+    });
+    let ahead: std::collections::BTreeSet<(String, KubeMinor)> = boots
+        .chain(runs)
+        .filter(|(_, version)| *version > from)
+        .collect();
+    let ahead: Vec<String> = ahead
+        .into_iter()
+        .map(|(name, version)| format!("`{name}` ({version})"))
         .collect();
     if !ahead.is_empty() {
         let mut found = finding("STW-NODES-AHEAD", "R2", Severity::Warning, "cluster");
@@ -342,8 +361,10 @@ pub(super) fn remark(draft: &mut Draft<'_>, to: Option<KubeMinor>) {
             .later
             .iter()
             .any(|l| l.step.kind == StepKind::UpgradeControlPlane);
-    if hops {
+    if !draft.steps.is_empty() || !draft.later.is_empty() {
         unassessed(draft);
+    }
+    if hops {
         gotchas(draft);
     }
     lag(draft, to);

@@ -225,11 +225,11 @@ fn shape(
     let settled = normalize::nodegroup(&declared.spec, declared.managed, true, draft.input.catalog);
     let read = |key: &str| settled.get(key).and_then(count_of).unwrap_or(0);
     let (min, max) = (read("minSize"), read("maxSize"));
-    let taking_over = strategy == Strategy::Swap && replaces.is_some();
-    let needed = if taking_over {
-        old.nodes.unwrap_or(0)
-    } else {
-        0
+    // A group that takes over shows that it can: as many nodes as a drain needs, or one.
+    let needed = match (strategy, &replaces) {
+        (Strategy::Swap, Some(_)) => old.nodes.unwrap_or(u32::from(old.core)),
+        (Strategy::PhaseOut, Some(_)) => u32::from(old.nodes != Some(0)),
+        (Strategy::Swap | Strategy::PhaseOut | Strategy::Recreate | Strategy::InPlace, _) => 0,
     };
     let hold = (needed > min)
         .then(|| needed.min(max))
@@ -721,10 +721,10 @@ pub(super) fn blockers_of_delete(
     name: &str,
     group: &Group,
 ) -> Vec<BlockedBy> {
-    let other_core = draft
-        .groups
-        .iter()
-        .any(|(other, g)| g.core && other != name);
+    // A core group without nodes holds nothing.
+    let other_core = draft.groups.iter().any(|(other, g)| {
+        g.core && other != name && (g.nodes != Some(0) || group.nodes == Some(0))
+    });
     if !group.core || other_core {
         return Vec::new();
     }

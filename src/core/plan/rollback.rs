@@ -3,9 +3,9 @@
 //! AWS EKS user guide, rollback-cluster: exactly N to N−1, within 7 days of an
 //! in-place upgrade, every rollback insight clear, nodes first, add-ons that fit.
 
-use super::draft::{Draft, Group, facts, finding, wait};
+use super::draft::{Draft, Group, after, facts, finding, wait};
 use super::replace::{Replacement, replace_at, see_off};
-use super::wire::{BlockedBy, Finding, Rollback, Severity, Step, StepKind};
+use super::wire::{BlockedBy, Finding, LaterStep, Rollback, Severity, Step, StepKind};
 use super::{addons, hops, preflight};
 use crate::catalog::SupportState;
 use crate::model::{Condition, Known, KubeMinor, Timestamp};
@@ -24,12 +24,21 @@ pub(super) fn plan(draft: &mut Draft<'_>, target: KubeMinor) {
     let mut blockers = hops::not_settled(draft);
     blockers.extend(prerequisites(draft, from, target));
     blockers.extend(insights(draft));
+    blockers.extend(unread(draft));
+    blockers.extend(outside_newer(draft, target));
     blockers.extend(nodes_first(draft, from, target, &blockers));
     blockers.extend(addons::before_rollback(draft, target));
     let step = step(draft, from, target);
     let id = step.id.clone();
     let runs = draft.emit(step, blockers);
     if !runs {
+        // Preparation for a rollback that cannot come would only do harm.
+        let prepared = std::mem::take(&mut draft.steps);
+        let held = prepared.into_iter().map(|step| LaterStep {
+            step,
+            blocked_by: vec![after(&id)],
+        });
+        draft.later = held.chain(std::mem::take(&mut draft.later)).collect();
         draft.hold_everything_after(&id);
     }
     draft.control_plane = target;
@@ -192,6 +201,101 @@ fn insights(draft: &mut Draft<'_>) -> Vec<BlockedBy> {
     blockers
 }
 
+/// Returns the newest kubelet of a group: one node ahead is one too many.
+fn newest_kubelet(draft: &Draft<'_>, group: &str) -> Option<KubeMinor> {
+    let nodes = draft.input.observed.nodes_of(group);
+    nodes
+        .filter_map(|node| node.kubelet.value().map(|kubelet| kubelet.minor()))
+        .max()
+}
+
+/// R2 both ways: a kubelet that nobody read may be newer than the target.
+fn unread(draft: &mut Draft<'_>) -> Vec<BlockedBy> {
+    let observed = draft.input.observed;
+    let mut found = Vec::new();
+    if let Known::Unknown(why) = &observed.nodegroups {
+        found.push(hops::facts_unknown(
+            "R2",
+            "cluster",
+            &format!("nodegroups are unknown: {why}"),
+        ));
+    }
+    if let Known::Unknown(why) = &observed.nodes {
+        found.push(hops::facts_unknown(
+            "R2",
+            "cluster",
+            &format!("nodes are unknown: {why}"),
+        ));
+    }
+    for (name, _) in draft
+        .groups
+        .iter()
+        .filter(|(_, group)| group.version.is_none())
+    {
+        let why = format!("the version of `{name}` is unknown");
+        found.push(hops::facts_unknown(
+            "R2",
+            &format!("nodegroup {name}"),
+            &why,
+        ));
+    }
+    for node in observed
+        .nodes
+        .items()
+        .iter()
+        .filter(|node| node.kubelet.value().is_none())
+    {
+        let why = format!("the kubelet version of node `{}` is unknown", node.name);
+        found.push(hops::facts_unknown(
+            "R2",
+            &format!("node {}", node.name),
+            &why,
+        ));
+    }
+    if let Known::Unknown(why) = &observed.addons {
+        found.push(hops::facts_unknown(
+            "R9",
+            "cluster",
+            &format!("add-ons are unknown: {why}"),
+        ));
+    }
+    found
+        .into_iter()
+        .flat_map(|finding| draft.block(finding))
+        .collect()
+}
+
+/// Nodes that stairway does not own must go back before the control plane, too.
+fn outside_newer(draft: &mut Draft<'_>, target: KubeMinor) -> Vec<BlockedBy> {
+    let outside = draft.input.observed.nodes.items().iter();
+    let found: Vec<Finding> = outside
+        .filter(|node| node.nodegroup.is_none())
+        .filter(|node| {
+            node.kubelet
+                .value()
+                .is_some_and(|kubelet| kubelet.minor() > target)
+        })
+        .map(|node| {
+            let subject = format!("node {}", node.name);
+            let mut found = finding("STW-R2-OUTSIDE-NODES", "R2", Severity::Mandatory, &subject);
+            found.message = format!(
+                "Node `{}` ({}) would be newer than {target}.",
+                node.name,
+                node.provisioner.as_deref().unwrap_or("another provisioner")
+            );
+            found.remedy =
+                "Let its provisioner bring an older node first, or delete what runs on it."
+                    .to_owned();
+            found.source = "Kubernetes version skew policy, kubelet".to_owned();
+            found
+        })
+        .collect();
+    found
+        .into_iter()
+        .flat_map(|finding| draft.block(finding))
+        .collect()
+}
+
 /// Nodes at the newer minor go back first: self-managed groups by a swap, managed ones not at all.
 fn nodes_first(
     draft: &mut Draft<'_>,
@@ -202,7 +306,7 @@ fn nodes_first(
     let newer: Vec<(String, Group)> = draft
         .groups
         .iter()
-        .filter(|(_, group)| group.version.is_some_and(|version| version > target))
+        .filter(|(name, group)| newest_kubelet(draft, name).max(group.version) > Some(target))
         .map(|(name, group)| (name.clone(), group.clone()))
         .collect();
     let mut result = Vec::new();
@@ -228,7 +332,7 @@ fn nodes_first(
             draft.later[held..]
                 .iter()
                 .take(1)
-                .map(|later| super::draft::after(&later.step.id)),
+                .map(|later| after(&later.step.id)),
         );
     }
     result

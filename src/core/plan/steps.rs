@@ -48,7 +48,7 @@ pub(super) fn create(
     ]);
     step.preconditions = vec![
         Condition::ControlPlaneSettled {
-            version: new.version,
+            version: draft.control_plane,
         },
         Condition::NodegroupAbsent {
             nodegroup: new.name.clone(),
