@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use std::fmt;
+use std::{fmt, io};
 
 /// A SHA-256 digest, written `sha256:<64 hex digits>`.
 #[derive(
@@ -50,6 +50,17 @@ impl Digest {
 /// keys that are not strings, so serialisation cannot fail; a type that broke
 /// this would give an empty digest in every test at once.
 pub fn canonical_bytes<T: Serialize>(value: &T) -> Vec<u8> {
+    super::canonical::to_vec(value).unwrap_or_default()
+}
+
+/// Returns a number as RFC 8785 writes it.
+pub(super) fn canonical_number(value: f64) -> io::Result<Vec<u8>> {
+    serde_json_canonicalizer::to_vec(&value).map_err(io::Error::other)
+}
+
+/// Returns what the reference implementation writes.
+#[cfg(test)]
+pub(super) fn reference_bytes<T: Serialize>(value: &T) -> Vec<u8> {
     serde_json_canonicalizer::to_vec(value).unwrap_or_default()
 }
 

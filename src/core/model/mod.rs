@@ -1,5 +1,6 @@
 //! The nouns of the field as values with invariants.
 
+mod canonical;
 pub mod clusterconfig;
 mod condition;
 mod digest;
