@@ -407,6 +407,17 @@ pub fn is_link(path: &Path) -> Result<bool, FileError> {
         .map_err(|cause| failed("Looking up", path, cause))
 }
 
+/// Returns the permission bits of a file, following links: 0o600 for one that only its owner reads.
+///
+/// # Errors
+/// The path does not exist or cannot be looked up.
+pub fn mode_of(path: &Path) -> Result<u32, FileError> {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::metadata(path)
+        .map(|metadata| metadata.permissions().mode() & 0o777)
+        .map_err(|cause| failed("Looking up", path, cause))
+}
+
 /// Returns whether `path` is a regular file, following links.
 pub fn is_file(path: &Path) -> bool {
     path.is_file()

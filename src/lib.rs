@@ -10,13 +10,18 @@
 //! * [`config`]: the fleet file.
 //! * [`render`]: jsonnet, JSON and YAML to documents, hermetic and bounded.
 //! * [`live`]: the reading port; it has no method that could change a cluster.
-//! * [`store`]: plan directories.
-//! * [`vcs`]: the git revision of what was read.
+//! * [`actuate`]: the acting port: tools as processes, and the embedded world.
+//! * [`store`]: plan directories, journals and the locks of clusters.
+//! * [`approvals`]: signed statements beside their plan, and what the owner asks of them.
+//! * [`vcs`]: the git revision of what was read, and files and committers of other revisions.
 //! * [`eksctl_schema`]: eksctl's own schema, to warn by.
 //! * [`files`]: the one door to the file system.
 
+pub mod actuate;
+pub mod approvals;
 pub mod cli;
 pub mod config;
+pub mod drive;
 pub mod eksctl_schema;
 pub mod files;
 pub mod live;

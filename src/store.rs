@@ -1,5 +1,8 @@
 //! Plan directories: written whole or not at all, and read with their digests checked.
 //!
+//! Below: [`disk`] is what survives a crash, [`journal`] a run's events on it, [`lock`] one cluster
+//! for one run.
+//!
 //! ```text
 //! <out>/planset.json           the plans of one invocation
 //! <out>/<id>/plan.json         canonical JSON
@@ -7,13 +10,18 @@
 //! <out>/<id>/files/<name>      what the actions name, sensitive values as digests
 //! ```
 
+pub mod disk;
+pub mod journal;
+pub mod lock;
+
 use crate::config::{ShapeError, read_shape};
 use crate::files::{self, FileError};
 use crate::live::without_hint;
 use crate::render::{self, RenderError};
 use serde::Serialize;
 use serde_json::Value;
-use stairway_core::model::{Digest, canonical_bytes};
+use stairway_core::journal::JournalError;
+use stairway_core::model::{Digest, Observation, canonical_bytes};
 use stairway_core::plan::Planned;
 use stairway_core::plan::wire::{ClusterError, ID_DIGITS, PLAN_FORMAT, Plan, PlanSet, Summary};
 use std::collections::BTreeMap;
@@ -102,6 +110,24 @@ pub enum StoreError {
         /// The digest of the content.
         found: String,
     },
+    /// A journal cannot be believed.
+    #[error("Reading the journal `{file}` failed: {error}")]
+    Journal {
+        /// The file.
+        file: String,
+        /// Which line, and why.
+        error: JournalError,
+    },
+    /// The disk refused something that a run needs.
+    #[error("{attempt} `{file}` failed: {why}")]
+    Disk {
+        /// What was attempted.
+        attempt: &'static str,
+        /// The file.
+        file: String,
+        /// Why.
+        why: String,
+    },
 }
 
 impl StoreError {
@@ -117,12 +143,43 @@ impl StoreError {
             }
             Self::Format { .. } => Some("make the plan again with this version".to_owned()),
             Self::Unparsable(error) => error.hint.clone(),
+            Self::Journal { .. } => Some(
+                "`stairway apply PLAN --resume --adopt` sets it aside and looks at every step again"
+                    .to_owned(),
+            ),
             Self::File(_)
+            | Self::Disk { .. }
             | Self::Ambiguous { .. }
             | Self::WrongKind { .. }
             | Self::Shape { .. } => None,
         }
     }
+}
+
+/// The name of the observation in a plan's directory.
+pub const OBSERVED_FILE: &str = "observed.json";
+
+/// Reads the observation that a plan was made from, out of its directory.
+///
+/// # Errors
+/// It is not there, is no observation, or is not the one that the plan names.
+pub fn read_observed(plan_dir: &Path, plan: &Plan) -> Result<Observation, StoreError> {
+    let path = plan_dir.join(OBSERVED_FILE);
+    let text = files::read_text(&path, PLAN_BYTES_MAX).map_err(StoreError::File)?;
+    let shown = path.display().to_string();
+    let changed = |found: String| StoreError::Changed {
+        file: shown.clone(),
+        id: plan.id.clone(),
+        said: plan.inputs.observation_digest.clone(),
+        found,
+    };
+    let observed: Observation =
+        serde_json::from_str(&text).map_err(|error| changed(format!("no observation: {error}")))?;
+    let found = Digest::of_canonical(&observed).to_string();
+    if found != plan.inputs.observation_digest {
+        return Err(changed(found));
+    }
+    Ok(observed)
 }
 
 /// The directory of one plan, ready to be written.
@@ -146,6 +203,15 @@ impl PlanFolder {
             id: planned.plan.id.clone(),
             entries,
         }
+    }
+
+    /// Adds the observation that the plan was made from, redacted as it was read: for whoever makes
+    /// the plan's files again, or rehearses it.
+    #[must_use]
+    pub fn with_observation(mut self, observed: &Observation) -> Self {
+        self.entries
+            .insert(OBSERVED_FILE.to_owned(), json_line(observed));
+        self
     }
 
     /// Writes the directory below `out`.

@@ -1,7 +1,13 @@
-//! The git revision of a folder, read from its `.git` without running git.
+//! What git knows: the revision of a folder, and files and committers of other revisions.
+//!
+//! Git itself is not run, so neither hooks nor filters of a repository run, and nothing reaches for
+//! the network. Of the user's settings only `safe.directory` matters: content is compared by its
+//! object id, byte for byte, and not by what `core.*` makes of it.
 
-use crate::files;
-use std::path::{Path, PathBuf};
+use crate::files::{self, FileError, FileErrorKind};
+use git2::{ErrorCode, ObjectType, Oid, Repository, RepositoryOpenFlags};
+use std::ffi::OsStr;
+use std::path::{Component, Path, PathBuf};
 
 /// `HEAD` and a loose ref hold one line.
 const REF_BYTES_MAX: u64 = 4 << 10;
@@ -72,6 +78,295 @@ fn is_plain_ref(name: &str) -> bool {
     name.starts_with("refs/") && name.split('/').all(|part| !matches!(part, "" | "." | ".."))
 }
 
+/// A fleet file or an `allowed_signers` has far less; a blob is in memory whole.
+const BLOB_BYTES_MAX: usize = 16 << 20;
+/// All jsonnet of the largest public fleet has under 10 MB.
+const EXPORT_BYTES_MAX: usize = 256 << 20;
+/// The mode of a symbolic link in a tree.
+const LINK_MODE: i32 = 0o120_000;
+
+/// Who made a commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Committer {
+    /// The name.
+    pub name: String,
+    /// The mail address.
+    pub email: String,
+}
+
+/// Why git's store gave no answer: what was attempted on which repository or revision.
+#[derive(Debug, thiserror::Error)]
+pub enum VcsError {
+    /// It is no repository, or one that cannot be read.
+    #[error("Opening the git repository `{}` failed: {why}", .top.display())]
+    NoRepository {
+        /// Its top.
+        top: PathBuf,
+        /// The reason.
+        why: String,
+    },
+    /// It belongs to another user, who could have prepared it.
+    #[error("Opening the git repository `{}` failed: it belongs to another user", .top.display())]
+    OtherOwner {
+        /// Its top.
+        top: PathBuf,
+    },
+    /// There is no such revision.
+    #[error("Finding the revision `{rev}` failed: {why}")]
+    NoRevision {
+        /// As given.
+        rev: String,
+        /// The reason.
+        why: String,
+    },
+    /// The revision has no such file.
+    #[error("Reading `{path}` at `{rev}` failed: the revision has no such file")]
+    NoFile {
+        /// As given.
+        rev: String,
+        /// Relative to the top.
+        path: String,
+    },
+    /// It is there and no regular file, or too large.
+    #[error("Reading `{path}` at `{rev}` failed: {why}")]
+    BadFile {
+        /// As given.
+        rev: String,
+        /// Relative to the top.
+        path: String,
+        /// What it is.
+        why: String,
+    },
+    /// Git's store is damaged or incomplete.
+    #[error("{attempt} failed: {why}")]
+    Store {
+        /// What was attempted, as the start of a sentence.
+        attempt: String,
+        /// The reason.
+        why: String,
+    },
+    /// The work tree cannot be read, or the copy cannot be written.
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+impl VcsError {
+    /// Returns what to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NoRepository { .. } => Some("run it in a clone: `git clone URL`".to_owned()),
+            Self::OtherOwner { top } => Some(format!(
+                "when you trust it: `git config --global --add safe.directory {}`",
+                top.display()
+            )),
+            Self::NoRevision { rev, .. } => Some(format!(
+                "fetch it with `git fetch origin`, and see `git rev-parse {rev}`"
+            )),
+            Self::NoFile { rev, .. } => Some(format!(
+                "`git ls-tree -r --name-only {rev}` lists its files"
+            )),
+            Self::Store { .. } => Some("`git fsck` checks the repository".to_owned()),
+            Self::BadFile { .. } | Self::File(_) => None,
+        }
+    }
+}
+
+/// Returns the commit that a revision names, as a full hash.
+///
+/// # Errors
+/// There is no repository at `top`, or no such revision in it.
+pub fn resolve(top: &Path, rev: &str) -> Result<String, VcsError> {
+    let repository = open(top)?;
+    let commit = commit(&repository, rev)?;
+    Ok(commit.id().to_string())
+}
+
+/// Returns the bytes of a file as they are in a revision; `path` is relative to the top.
+///
+/// # Errors
+/// There is no such revision, or no such regular file in it.
+pub fn read_at(top: &Path, rev: &str, path: &Path) -> Result<Vec<u8>, VcsError> {
+    let repository = open(top)?;
+    let shown = path.display().to_string();
+    let missing = || VcsError::NoFile {
+        rev: rev.to_owned(),
+        path: shown.clone(),
+    };
+    let Some(plain) = normal(path) else {
+        return Err(missing());
+    };
+    let tree = commit(&repository, rev)?
+        .tree()
+        .map_err(|error| broken(format!("Reading the files of `{rev}`"), &error))?;
+    let entry = tree.get_path(&plain).map_err(|error| {
+        if error.code() == ErrorCode::NotFound {
+            missing()
+        } else {
+            broken(format!("Reading `{shown}` at `{rev}`"), &error)
+        }
+    })?;
+    let bad = |why: &str| VcsError::BadFile {
+        rev: rev.to_owned(),
+        path: shown.clone(),
+        why: why.to_owned(),
+    };
+    if entry.kind() != Some(ObjectType::Blob) || entry.filemode() == LINK_MODE {
+        return Err(bad("it is not a regular file"));
+    }
+    let blob = repository
+        .find_blob(entry.id())
+        .map_err(|error| broken(format!("Reading `{shown}` at `{rev}`"), &error))?;
+    if blob.size() > BLOB_BYTES_MAX {
+        return Err(bad("it is too large"));
+    }
+    Ok(blob.content().to_vec())
+}
+
+/// Returns who committed a revision.
+///
+/// # Errors
+/// There is no repository at `top`, or no such revision in it.
+pub fn committer_of(top: &Path, rev: &str) -> Result<Committer, VcsError> {
+    let repository = open(top)?;
+    let commit = commit(&repository, rev)?;
+    let committer = commit.committer();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Ok(Committer {
+        name: text(committer.name_bytes()),
+        email: text(committer.email_bytes()),
+    })
+}
+
+/// Returns those of `paths`, relative to the top, that are not as the checked out commit has them:
+/// changed, deleted, or not in it. A path that neither has is left out.
+///
+/// # Errors
+/// There is no repository at `top`, it has no commit, or a file cannot be read.
+pub fn dirty(top: &Path, paths: &[String]) -> Result<Vec<String>, VcsError> {
+    let repository = open(top)?;
+    let tree = commit(&repository, "HEAD")?
+        .tree()
+        .map_err(|error| broken("Reading the files of `HEAD`".to_owned(), &error))?;
+    let mut found = Vec::new();
+    for path in paths {
+        let committed = normal(Path::new(path)).and_then(|plain| tree.get_path(&plain).ok());
+        let limit = u64::try_from(BLOB_BYTES_MAX).unwrap_or(u64::MAX);
+        let present = match files::read_bounded(&top.join(path), limit) {
+            Ok(bytes) => Some(bytes),
+            Err(error) if matches!(error.kind, FileErrorKind::Missing) => None,
+            Err(error) => return Err(error.into()),
+        };
+        let same = match (committed, present) {
+            (None, None) => true,
+            (Some(entry), Some(bytes)) => {
+                Oid::hash_object(ObjectType::Blob, &bytes).is_ok_and(|id| id == entry.id())
+            }
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        if !same {
+            found.push(path.clone());
+        }
+    }
+    Ok(found)
+}
+
+/// Copies the regular files of a revision whose names have one of these endings into a folder.
+///
+/// # Errors
+/// There is no such revision, it has too much of them, or the copy cannot be written.
+pub fn export(top: &Path, rev: &str, endings: &[&str], into: &Path) -> Result<(), VcsError> {
+    let repository = open(top)?;
+    let attempt = || format!("Reading the files of `{rev}`");
+    let tree = commit(&repository, rev)?
+        .tree()
+        .map_err(|error| broken(attempt(), &error))?;
+    let mut pending = vec![(PathBuf::new(), tree)];
+    let mut total = 0_usize;
+    while let Some((folder, tree)) = pending.pop() {
+        for entry in &tree {
+            let Ok(name) = entry.name() else { continue };
+            let path = folder.join(name);
+            if entry.kind() == Some(ObjectType::Tree) {
+                let inner = repository
+                    .find_tree(entry.id())
+                    .map_err(|error| broken(attempt(), &error))?;
+                pending.push((path, inner));
+                continue;
+            }
+            let wanted = path
+                .extension()
+                .and_then(OsStr::to_str)
+                .is_some_and(|ending| endings.contains(&ending));
+            if entry.kind() != Some(ObjectType::Blob) || entry.filemode() == LINK_MODE || !wanted {
+                continue;
+            }
+            // Git refuses `..` and `.git` in a tree when it makes one; whoever made this one may not have.
+            let Some(plain) = normal(&path) else { continue };
+            let blob = repository
+                .find_blob(entry.id())
+                .map_err(|error| broken(attempt(), &error))?;
+            total = total.saturating_add(blob.size());
+            if total > EXPORT_BYTES_MAX {
+                return Err(VcsError::BadFile {
+                    rev: rev.to_owned(),
+                    path: path.display().to_string(),
+                    why: format!("the files up to it have more than {EXPORT_BYTES_MAX} bytes"),
+                });
+            }
+            files::write_report(&into.join(plain), blob.content())?;
+        }
+    }
+    Ok(())
+}
+
+fn open(top: &Path) -> Result<Repository, VcsError> {
+    let above: [&OsStr; 0] = [];
+    Repository::open_ext(top, RepositoryOpenFlags::NO_SEARCH, above).map_err(|error| {
+        let top = top.to_path_buf();
+        if error.code() == ErrorCode::Owner {
+            VcsError::OtherOwner { top }
+        } else {
+            let why = error.message().to_owned();
+            VcsError::NoRepository { top, why }
+        }
+    })
+}
+
+fn commit<'r>(repository: &'r Repository, rev: &str) -> Result<git2::Commit<'r>, VcsError> {
+    repository
+        .revparse_single(rev)
+        .and_then(|object| object.peel_to_commit())
+        .map_err(|error| VcsError::NoRevision {
+            rev: rev.to_owned(),
+            why: error.message().to_owned(),
+        })
+}
+
+fn broken(attempt: String, error: &git2::Error) -> VcsError {
+    VcsError::Store {
+        attempt,
+        why: error.message().to_owned(),
+    }
+}
+
+/// Returns a relative path without `.` and `..`; none when it leaves the top.
+pub(crate) fn normal(path: &Path) -> Option<PathBuf> {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::Normal(name) => plain.push(name),
+            Component::CurDir => {}
+            Component::ParentDir => {
+                if !plain.pop() {
+                    return None;
+                }
+            }
+            Component::RootDir | Component::Prefix(_) => return None,
+        }
+    }
+    (plain != Path::new("")).then_some(plain)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,5 +411,107 @@ mod tests {
         );
         check(&[(".git/HEAD", "not a hash")], None);
         check(&[(".git/HEAD", "")], None);
+    }
+
+    /// A repository with these commits; returns their hashes.
+    fn repository(folder: &Path, commits: &[&[(&str, &str)]]) -> Vec<String> {
+        let made = Repository::init(folder).unwrap();
+        let time = git2::Time::new(1_790_000_000, 0);
+        let by = git2::Signature::new("Ann", "ann@example.org", &time).unwrap();
+        let mut hashes = Vec::new();
+        let mut parent: Option<Oid> = None;
+        for entries in commits {
+            for (name, text) in *entries {
+                files::write_atomic(&folder.join(name), text.as_bytes()).unwrap();
+            }
+            let mut index = made.index().unwrap();
+            index
+                .add_all(["*"], git2::IndexAddOption::FORCE, None)
+                .unwrap();
+            index.write().unwrap();
+            let tree = made.find_tree(index.write_tree().unwrap()).unwrap();
+            let before = parent.map(|id| made.find_commit(id).unwrap());
+            let parents: Vec<&git2::Commit<'_>> = before.iter().collect();
+            let id = made
+                .commit(Some("HEAD"), &by, &by, "change", &tree, &parents)
+                .unwrap();
+            parent = Some(id);
+            hashes.push(id.to_string());
+        }
+        hashes
+    }
+
+    #[test]
+    fn a_file_is_read_as_its_revision_has_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let top = folder.path();
+        let first: &[(&str, &str)] = &[("a/fleet.yaml", "one"), ("b.jsonnet", "{}")];
+        let hashes = repository(top, &[first, &[("a/fleet.yaml", "two")]]);
+        files::write_atomic(&top.join("a/fleet.yaml"), b"three").unwrap();
+        let read = |rev: &str, path: &str| read_at(top, rev, Path::new(path));
+        assert_eq!(read("HEAD", "a/fleet.yaml").unwrap(), b"two");
+        assert_eq!(read("HEAD~1", "./b/../a/fleet.yaml").unwrap(), b"one");
+        assert_eq!(read(&hashes[0], "a/fleet.yaml").unwrap(), b"one");
+        assert_eq!(head_revision(top).as_deref(), Some(hashes[1].as_str()));
+        assert_eq!(resolve(top, "HEAD").unwrap(), hashes[1]);
+        for path in ["nope", "../x", "", "/etc/passwd", "a/fleet.yaml/x"] {
+            let error = read("HEAD", path).unwrap_err();
+            assert!(matches!(error, VcsError::NoFile { .. }), "{path}: {error}");
+            assert!(error.hint().is_some());
+        }
+        assert!(matches!(
+            read("HEAD", "a").unwrap_err(),
+            VcsError::BadFile { .. }
+        ));
+        for rev in ["nope", "", "HEAD~9", "--all", "a\u{0}b"] {
+            let error = read(rev, "a/fleet.yaml").unwrap_err();
+            assert!(
+                matches!(error, VcsError::NoRevision { .. }),
+                "{rev}: {error}"
+            );
+        }
+        let committer = committer_of(top, &hashes[0]).unwrap();
+        assert_eq!(committer.name, "Ann");
+        assert_eq!(committer.email, "ann@example.org");
+    }
+
+    #[test]
+    fn links_are_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink("/etc/passwd", folder.path().join("fleet.yaml")).unwrap();
+        repository(folder.path(), &[&[("x.jsonnet", "{}")]]);
+        let error = read_at(folder.path(), "HEAD", Path::new("fleet.yaml")).unwrap_err();
+        assert!(
+            error.to_string().ends_with("it is not a regular file"),
+            "{error}"
+        );
+        let copy = tempfile::tempdir().unwrap();
+        export(folder.path(), "HEAD", &["yaml", "jsonnet"], copy.path()).unwrap();
+        assert_eq!(files::walk(copy.path()).unwrap(), ["x.jsonnet"]);
+    }
+
+    #[test]
+    fn dirty_is_what_the_commit_does_not_have() {
+        let folder = tempfile::tempdir().unwrap();
+        let top = folder.path();
+        let all: &[(&str, &str)] = &[("same", "1"), ("changed", "1"), ("deleted", "1")];
+        repository(top, &[all]);
+        files::write_atomic(&top.join("changed"), b"2").unwrap();
+        files::write_atomic(&top.join("fresh"), b"1").unwrap();
+        files::remove(&top.join("deleted")).unwrap();
+        let paths = ["changed", "deleted", "fresh", "nowhere", "same"].map(str::to_owned);
+        assert_eq!(dirty(top, &paths).unwrap(), ["changed", "deleted", "fresh"]);
+        assert_eq!(dirty(top, &paths[4..]).unwrap(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_is_no_repository_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = resolve(folder.path(), "HEAD").unwrap_err();
+        assert!(matches!(error, VcsError::NoRepository { .. }), "{error}");
+        Repository::init(folder.path()).unwrap();
+        // Before the first commit.
+        let error = resolve(folder.path(), "HEAD").unwrap_err();
+        assert!(matches!(error, VcsError::NoRevision { .. }), "{error}");
     }
 }

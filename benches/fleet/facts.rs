@@ -131,6 +131,7 @@ fn nodes(live: &Desired, kubelet: KubeMinor, rng: &mut Rng) -> Vec<Node> {
                 kubelet: Known::Value(kubelet.clone()),
                 ready: Known::Value(true),
                 unschedulable: false,
+                taints: Vec::new(),
                 zone: Known::Value(format!("{}a", live.cluster.region)),
                 instance_type: Known::Value("m6i.xlarge".to_owned()),
             });
@@ -156,11 +157,13 @@ fn pods(node: &Node, rng: &mut Rng) -> Vec<Pod> {
         memory_mib: Known::Value(256),
         volume_zones: Vec::new(),
         tolerates_everything: false,
+        waiting: None,
     };
     let mut pods: Vec<Pod> = ["aws-node", "kube-proxy", "ebs-csi-node", "node-exporter"]
         .into_iter()
         .map(|name| Pod {
             tolerates_everything: true,
+            waiting: None,
             ..pod(
                 "kube-system",
                 name,

@@ -80,6 +80,44 @@ impl Ambient {
         };
         Ok(readings.interpret(clock(), std::env::current_dir()?))
     }
+
+    /// Returns who runs this, `user@host`, as the journal names it.
+    pub fn actor(&self) -> String {
+        let user = ["USER", "LOGNAME"]
+            .iter()
+            .find_map(|name| std::env::var(name).ok().filter(|name| !name.is_empty()));
+        let host = rustix::system::uname()
+            .nodename()
+            .to_string_lossy()
+            .into_owned();
+        format!("{}@{host}", user.unwrap_or_else(|| "unknown".to_owned()))
+    }
+
+    /// Returns true when somebody can be asked: questions go to stderr, answers come from stdin.
+    pub fn can_ask() -> bool {
+        io::stdin().is_terminal() && io::stderr().is_terminal()
+    }
+
+    /// Returns the clock, never before `start`.
+    pub fn clock_from(start: Timestamp) -> Timestamp {
+        clock().max(start)
+    }
+
+    /// Returns 128 random bits from the operating system.
+    ///
+    /// # Errors
+    /// It gave none.
+    pub fn nonce() -> io::Result<[u8; 16]> {
+        let mut bytes = [0; 16];
+        // Up to 256 bytes come at once; fewer are an error rather than a loop.
+        let got = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?;
+        if got < bytes.len() {
+            return Err(io::Error::other(
+                "the operating system gave too few random bytes",
+            ));
+        }
+        Ok(bytes)
+    }
 }
 
 /// Returns the clock; a clock before 1970 counts as 1970.

@@ -1,7 +1,12 @@
 //! The command line as it is typed. Nothing below `cli` sees these types.
 
+mod world;
+
+pub use world::{WorldArgs, WorldCommand};
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use stairway_core::model::{KubeMinor, Timestamp};
+use stairway_core::policy::settings::read_duration;
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -70,6 +75,46 @@ pub enum Command {
     /// says.
     #[command(after_help = SHOW_EXAMPLES)]
     Show(ShowArgs),
+    /// Do exactly what a plan says, and check every step on the live cluster
+    ///
+    /// Without --approve it only says what would be done. On a terminal it asks for the cluster's
+    /// name; elsewhere it needs --approve=DIGEST with at least twelve hex digits. Where the policy
+    /// requires signatures, those are required as well.
+    ///
+    /// Every action is written to plans/<id>/journal.ndjson before it is carried out. A run that was
+    /// killed, paused or stopped goes on with --resume, by anyone.
+    #[command(after_help = APPLY_EXAMPLES)]
+    Apply(ApplyArgs),
+    /// Say how far the run of a plan is
+    #[command(after_help = STATUS_EXAMPLES)]
+    Status(StatusArgs),
+    /// Go back along a run, as far as its plan promised
+    ///
+    /// Makes a plan of the inverses of the steps that were done, from the journal and the live
+    /// cluster, and shows it. With --approve it is applied and journalled like any other plan.
+    #[command(after_help = ROLLBACK_EXAMPLES)]
+    Rollback(RollbackArgs),
+    /// Run a plan on a simulated copy of its cluster, in virtual time
+    ///
+    /// The copy begins as the plan saw the cluster; the driver is the one that `apply` uses. Nothing
+    /// real is touched. Faults can be switched on, and --sweep tries many seeds with random faults
+    /// and kills, and says what could go wrong and where it would leave you.
+    #[command(after_help = REHEARSE_EXAMPLES)]
+    Rehearse(RehearseArgs),
+    /// Approve a plan with an SSH key, or take the approval back
+    ///
+    /// Signs a statement over the plan's digest, in the format of `ssh-keygen -Y sign`, and writes it
+    /// beside the plan. Whose approvals count, and how many are needed, stands in the fleet file under
+    /// policy.approvals; --policy-from reads it from a protected branch and not from the change that
+    /// is under review. One byte of difference in the plan, and no approval counts.
+    #[command(after_help = APPROVE_EXAMPLES)]
+    Approve(ApproveArgs),
+    /// Show or change an embedded world, on which everything can be tried
+    ///
+    /// A world is a file that describes clusters to play with. What becomes of them is kept beside
+    /// it, in .stairway/. `live: {world: FILE}` in a fleet makes a cluster of it a live one.
+    #[command(after_help = world::WORLD_EXAMPLES)]
+    World(WorldArgs),
     /// Explain a finding's code, a rule, or a step of a plan
     #[command(after_help = EXPLAIN_EXAMPLES)]
     Explain(ExplainArgs),
@@ -206,6 +251,155 @@ pub struct ShowArgs {
     pub dir: Option<PathBuf>,
 }
 
+/// Where a plan is, and where the two sides of its cluster are.
+#[derive(Clone, Debug, Args)]
+pub struct PlanScopeArgs {
+    /// The plan: an id or its beginning, a directory, or a file
+    #[arg(value_name = "PLAN")]
+    pub plan: String,
+    /// Where plans are [default: plans]
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// The fleet file [default: fleet.yaml or fleet.jsonnet here or above]
+    #[arg(long, value_name = "FILE")]
+    pub fleet: Option<PathBuf>,
+    /// The config, for a plan that was made without a fleet
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The live side, for a plan that was made without a fleet: a world file
+    #[arg(long, value_name = "FILE")]
+    pub live: Option<PathBuf>,
+    /// The folder that configs and imports must be in [default: the top of the repository]
+    #[arg(long, value_name = "DIR")]
+    pub root: Option<PathBuf>,
+    /// An external variable for jsonnet, as a string
+    #[arg(short = 'V', long = "ext-str", value_name = "KEY=VALUE")]
+    pub ext_str: Vec<String>,
+    /// A top-level argument for jsonnet, as a string
+    #[arg(long = "tla-str", value_name = "KEY=VALUE")]
+    pub tla_str: Vec<String>,
+}
+
+/// How a run is done.
+#[derive(Clone, Debug, Args)]
+pub struct RunArgs {
+    /// Really do it; without a terminal the beginning of the plan's digest confirms which one
+    #[arg(long, value_name = "DIGEST", num_args = 0..=1, default_missing_value = "", require_equals = true)]
+    pub approve: Option<String>,
+    /// Read the policy and the signers from this git revision, not from the work tree
+    #[arg(long, value_name = "REV")]
+    pub policy_from: Option<String>,
+    /// Pause at a bake instead of waiting in it
+    #[arg(long)]
+    pub no_wait: bool,
+    /// Never ask anything
+    #[arg(long)]
+    pub no_input: bool,
+    /// Print events as JSON, one per line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `apply`.
+#[derive(Debug, Args)]
+pub struct ApplyArgs {
+    #[command(flatten)]
+    pub scope: PlanScopeArgs,
+    #[command(flatten)]
+    pub run: RunArgs,
+    /// Go on with the run that was paused, stopped or killed
+    #[arg(long)]
+    pub resume: bool,
+    /// The journal is lost or behind: take nothing for done that is not seen on the cluster
+    #[arg(long)]
+    pub adopt: bool,
+    /// Remove the lock that a dead run left behind, by its id, and do nothing else
+    #[arg(long, value_name = "ID")]
+    pub unlock: Option<String>,
+}
+
+/// Arguments of `status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    #[command(flatten)]
+    pub scope: PlanScopeArgs,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = DiffFormat::Table)]
+    pub format: DiffFormat,
+}
+
+/// Arguments of `rollback`.
+#[derive(Debug, Args)]
+pub struct RollbackArgs {
+    #[command(flatten)]
+    pub scope: PlanScopeArgs,
+    #[command(flatten)]
+    pub run: RunArgs,
+    /// Write the plan of the way back to <DIR>/<id>/ [default with --approve: plans]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = PlanFormat::Table)]
+    pub format: PlanFormat,
+}
+
+/// Arguments of `rehearse`.
+#[derive(Debug, Args)]
+pub struct RehearseArgs {
+    #[command(flatten)]
+    pub scope: PlanScopeArgs,
+    /// Where chance begins
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Switch these faults on; `stairway world faults` lists them
+    #[arg(long, value_name = "FAULT[:SUBJECT]", value_delimiter = ',')]
+    pub faults: Vec<String>,
+    /// Try so many seeds with random faults and kills
+    #[arg(long, value_name = "N")]
+    pub sweep: Option<u32>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = DiffFormat::Table)]
+    pub format: DiffFormat,
+}
+
+/// Arguments of `approve`.
+#[derive(Debug, Args)]
+pub struct ApproveArgs {
+    /// The plan: an id or its beginning, a directory, or a file; of a plan set, each plan in it
+    #[arg(value_name = "PLAN")]
+    pub plan: String,
+    /// The private key to sign with; never guessed
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
+    /// Who signs [default: the one principal that allowed_signers gives the key]
+    #[arg(long, value_name = "PRINCIPAL")]
+    pub signer: Option<String>,
+    /// How long the approval counts [default: policy.approvals.expires, 72h]
+    #[arg(long, value_name = "DURATION", value_parser = read_duration)]
+    pub expires: Option<u32>,
+    /// Take back the signer's own approvals of the plan
+    #[arg(long)]
+    pub revoke: bool,
+    /// Print the statement to sign with ssh-keygen, and sign nothing
+    #[arg(long)]
+    pub statement: bool,
+    /// Take in a signature that ssh-keygen made; the statement is beside it, without `.sig`
+    #[arg(long, value_name = "FILE.sig", conflicts_with_all = ["key", "signer", "expires", "revoke", "statement"])]
+    pub import: Option<PathBuf>,
+    /// The fleet file [default: fleet.yaml or fleet.jsonnet here or above]
+    #[arg(long, value_name = "FILE")]
+    pub fleet: Option<PathBuf>,
+    /// Read policy and signers from this git revision, not from the work tree
+    #[arg(long, value_name = "REV")]
+    pub policy_from: Option<String>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = ApproveFormat::Table)]
+    pub format: ApproveFormat,
+    /// Where plans are [default: plans]
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+}
+
 /// Arguments of `explain`.
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
@@ -255,6 +449,15 @@ pub enum PlanFormat {
     Markdown,
 }
 
+/// How approvals are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ApproveFormat {
+    /// For a terminal
+    Table,
+    /// One object for all plans
+    Json,
+}
+
 /// How differences are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum DiffFormat {
@@ -284,6 +487,10 @@ pub enum SchemaName {
     Observation,
     /// The fleet file
     Fleet,
+    /// The definition of an embedded world
+    World,
+    /// One line of a journal
+    Journal,
 }
 
 const RENDER_EXAMPLES: &str = "\
@@ -322,6 +529,49 @@ Examples:
   stairway show openscapes --format markdown
 
 Exit code 5 when the plan was changed after it was made.";
+
+const APPLY_EXAMPLES: &str = "\
+Examples:
+  stairway plan --fleet testdata/demo/fleet.yaml --out plans
+  stairway apply canyon --fleet testdata/demo/fleet.yaml               says what would be done
+  stairway apply canyon --fleet testdata/demo/fleet.yaml --approve     asks for the cluster's name
+  stairway apply canyon --approve=0123456789ab --no-input --json
+  stairway apply canyon --resume --approve
+
+Exit codes: 0 done, 4 stopped part-way with a journal, 5 refused and nothing done, 6 the cluster
+could not be read and nothing done, 7 paused (bake with --no-wait, phase-out, window), 1 errors.";
+
+const STATUS_EXAMPLES: &str = "\
+Examples:
+  stairway status canyon
+  stairway status plans/canyon-0123456789ab --format json";
+
+const ROLLBACK_EXAMPLES: &str = "\
+Examples:
+  stairway rollback canyon --fleet testdata/demo/fleet.yaml            shows the way back
+  stairway rollback canyon --fleet testdata/demo/fleet.yaml --approve  takes it
+
+A rollback that the plan promised needs the operator's confirmation only; any other needs fresh
+signatures where the policy requires them. What cannot be undone is named.";
+
+const REHEARSE_EXAMPLES: &str = "\
+Examples:
+  stairway rehearse canyon --fleet testdata/demo/fleet.yaml
+  stairway rehearse canyon --fleet testdata/demo/fleet.yaml --faults update-reverted
+  stairway rehearse canyon --fleet testdata/demo/fleet.yaml --sweep 200";
+
+const APPROVE_EXAMPLES: &str = "\
+Examples:
+  stairway approve openscapes --key ~/.ssh/id_ed25519 --policy-from origin/main
+  stairway approve plans/planset.json --key ~/.ssh/id_ed25519 --expires 24h
+  stairway approve openscapes --key ~/.ssh/id_ed25519 --revoke
+
+With a passphrase, an agent or a hardware key, OpenSSH signs:
+  stairway approve openscapes --statement --signer you@example.org > statement.json
+  ssh-keygen -Y sign -n stairway-plan -f ~/.ssh/id_ed25519 statement.json
+  stairway approve openscapes --import statement.json.sig
+
+Exit code 5 when the plan cannot be approved or the signature would not count.";
 
 const EXPLAIN_EXAMPLES: &str = "\
 Examples:

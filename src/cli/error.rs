@@ -9,6 +9,7 @@ use crate::live::{LiveError, without_hint};
 use crate::pipeline::SelectError;
 use crate::render::RenderError;
 use crate::store::StoreError;
+use crate::store::lock::LockError;
 use stairway_core::plan::wire::ClusterError;
 use std::error::Error;
 use std::io;
@@ -62,6 +63,11 @@ impl CliError {
             causes: Vec::new(),
             hint: None,
         }
+    }
+
+    /// Returns an error about something that was refused before anything was done.
+    pub fn refused(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Refused, message)
     }
 
     /// Adds what to do about it.
@@ -144,10 +150,29 @@ impl From<StoreError> for CliError {
             | StoreError::Unparsable(_)
             | StoreError::WrongKind { .. }
             | StoreError::Format { .. }
-            | StoreError::Shape { .. } => ErrorKind::User,
+            | StoreError::Shape { .. }
+            | StoreError::Journal { .. }
+            | StoreError::Disk { .. } => ErrorKind::User,
         };
         let hint = error.hint();
         Self::new(kind, error.to_string()).maybe_hint(hint)
+    }
+}
+
+impl From<LockError> for CliError {
+    fn from(error: LockError) -> Self {
+        let (message, hint) = (error.to_string(), error.hint());
+        let kind = match error {
+            LockError::Held { .. }
+            | LockError::Lost { .. }
+            | LockError::Unfinished { .. }
+            | LockError::UsedUp { .. }
+            | LockError::JournalBehind { .. }
+            | LockError::JournalDiffers { .. }
+            | LockError::NotThisOne { .. } => ErrorKind::Refused,
+            LockError::Unreadable { .. } | LockError::Disk { .. } => ErrorKind::User,
+        };
+        Self::new(kind, message).maybe_hint(hint)
     }
 }
 

@@ -2,13 +2,16 @@
 
 pub mod ambient;
 pub mod args;
+mod carry;
 mod commands;
 pub mod error;
 pub mod exit_code;
 pub mod not_built;
 mod progress;
 pub mod request;
+mod screen;
 mod session;
+mod subject;
 pub mod terminal;
 
 use crate::render::{Evaluator, SourceFormat};
@@ -109,6 +112,12 @@ fn dispatch(
         Request::Diff(request) => commands::diff::run(&mut session, &request),
         Request::Plan(request) => commands::plan::run(&mut session, &request),
         Request::Show(request) => commands::show::run(&mut session, &request),
+        Request::Approve(request) => commands::approve::run(&mut session, &request),
+        Request::Apply(request) => commands::apply::run(&mut session, &request),
+        Request::Status(request) => commands::status::run(&mut session, &request),
+        Request::Rollback(request) => commands::rollback::run(&mut session, &request),
+        Request::Rehearse(request) => commands::rehearse::run(&mut session, &request),
+        Request::World(request) => commands::world::run(&mut session, &request),
         Request::Explain(request) => commands::explain::run(&mut session, &request),
         Request::Schema(name) => commands::schema::run(&mut session, name),
         Request::Completions(shell) => commands::man::completions(&mut session, command(), shell),

@@ -11,31 +11,11 @@ pub struct NotBuilt {
 }
 
 /// Every command of the design that this build does not have.
-pub const NOT_BUILT: [NotBuilt; 13] = [
+pub const NOT_BUILT: [NotBuilt; 7] = [
     NotBuilt {
         name: "check",
         will: "fail when a rule is broken",
         meanwhile: "`stairway plan --detailed-exitcode` exits with 3 when a cluster is blocked",
-    },
-    NotBuilt {
-        name: "approve",
-        will: "sign a plan",
-        meanwhile: "review the output of `stairway show PLAN --format markdown`",
-    },
-    NotBuilt {
-        name: "apply",
-        will: "do what a plan says",
-        meanwhile: "`stairway show PLAN` prints every step; its commands are the `actions` of `--format json`",
-    },
-    NotBuilt {
-        name: "status",
-        will: "say how far an apply is",
-        meanwhile: "`stairway plan` again: what is done is not planned again",
-    },
-    NotBuilt {
-        name: "rollback",
-        will: "go back along a plan",
-        meanwhile: "`stairway plan CLUSTER --to MINOR` plans one minor down",
     },
     NotBuilt {
         name: "drift",
@@ -58,11 +38,6 @@ pub const NOT_BUILT: [NotBuilt; 13] = [
         meanwhile: "follow the EKS Anywhere documentation on restores",
     },
     NotBuilt {
-        name: "rehearse",
-        will: "run a plan on the embedded world",
-        meanwhile: "`stairway plan NEW --live OLD` previews a change without any cluster",
-    },
-    NotBuilt {
         name: "init",
         will: "write a first fleet file",
         meanwhile: "copy `testdata/demo/fleet.yaml`; `stairway schema fleet` describes it",
@@ -71,11 +46,6 @@ pub const NOT_BUILT: [NotBuilt; 13] = [
         name: "import",
         will: "write configs for live clusters",
         meanwhile: "copy `templates/cluster.jsonnet` and compare with `stairway diff CONFIG --live FILE`",
-    },
-    NotBuilt {
-        name: "world",
-        will: "make and show embedded worlds",
-        meanwhile: "`stairway plan CONFIG --live FILE` works on a recorded or assumed cluster",
     },
 ];
 

@@ -2,7 +2,7 @@
 
 use super::ambient::Ambient;
 use super::terminal::Terminal;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -109,5 +109,68 @@ fn lines(verb: &str, total: usize) -> Lines {
         done,
         stop: Some(stop),
         ticker: ticker.ok(),
+    }
+}
+
+/// What a full bar of [`Bars`] counts to.
+pub(crate) const BAR_FULL: u64 = 1_000;
+
+/// Two bars on stderr with lines above them: the progress of one run. Dropping it clears the bars.
+pub(crate) struct Bars {
+    both: MultiProgress,
+    run: ProgressBar,
+    step: ProgressBar,
+}
+
+impl Bars {
+    /// Begins to show two bars; none where stderr cannot redraw a line, such as `TERM=dumb`.
+    pub(crate) fn start(unicode: bool) -> Option<Self> {
+        let target = ProgressDrawTarget::stderr();
+        if target.is_hidden() {
+            return None;
+        }
+        let both = MultiProgress::with_draw_target(target);
+        let signs = if unicode { "█░" } else { "#-" };
+        let [run, step] = [(), ()].map(|()| {
+            let bar = both.add(ProgressBar::new(BAR_FULL));
+            if let Ok(style) = ProgressStyle::with_template("{bar:24} {wide_msg}") {
+                bar.set_style(style.progress_chars(signs));
+            }
+            bar
+        });
+        Some(Self { both, run, step })
+    }
+
+    /// Prints a line above the bars, where it stays.
+    pub(crate) fn above(&self, line: &str) {
+        // A closed stderr must not stop the work.
+        let _unreportable = self.both.println(line);
+    }
+
+    /// Shows how far the run is, of [`BAR_FULL`].
+    pub(crate) fn show_run(&self, part: u64, text: String) {
+        self.run.set_position(part.min(BAR_FULL));
+        self.run.set_message(text);
+    }
+
+    /// Shows how far the step is, of [`BAR_FULL`].
+    pub(crate) fn show_step(&self, part: u64, text: String) {
+        self.step.set_position(part.min(BAR_FULL));
+        self.step.set_message(text);
+    }
+
+    /// Takes the bars off the terminal; what stands above them stays.
+    pub(crate) fn clear(&self) {
+        if self.run.is_finished() {
+            return;
+        }
+        self.step.finish_and_clear();
+        self.run.finish_and_clear();
+    }
+}
+
+impl Drop for Bars {
+    fn drop(&mut self) {
+        self.clear();
     }
 }

@@ -1,15 +1,25 @@
 //! The second stage of the command line: checked values without a trace of clap.
 
+mod runs;
+mod world;
+
+pub use runs::{
+    ApplyRequest, PlanScope, RehearseRequest, RollbackRequest, RunManner, StatusRequest,
+};
+pub use world::{WorldRequest, misbehaviour};
+
 use super::ambient::Ambient;
 use super::args::{
-    Command, DiffArgs, DiffFormat, DocumentFormat, ExplainArgs, ObserveArgs, PlanArgs, PlanFormat,
-    RenderArgs, SchemaName, ScopeArgs, ShowArgs,
+    ApproveArgs, ApproveFormat, Command, DiffArgs, DiffFormat, DocumentFormat, ExplainArgs,
+    ObserveArgs, PlanArgs, PlanFormat, RenderArgs, SchemaName, ScopeArgs, ShowArgs,
 };
 use super::error::CliError;
 use super::not_built;
+use crate::approvals::PolicySource;
 use crate::config::nearest;
 use crate::pipeline::{PlanOptions, Scope};
 use crate::render::WorkerMode;
+use stairway_core::approve::StatementKind;
 use stairway_core::model::Timestamp;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -35,6 +45,18 @@ pub enum Request {
     Plan(PlanRequest),
     /// Print a plan that was made before.
     Show(ShowRequest),
+    /// Approve a plan.
+    Approve(ApproveRequest),
+    /// Do what a plan says.
+    Apply(ApplyRequest),
+    /// Say how far a run is.
+    Status(StatusRequest),
+    /// Go back along a run.
+    Rollback(RollbackRequest),
+    /// Run a plan on a simulation.
+    Rehearse(RehearseRequest),
+    /// Show or change an embedded world.
+    World(WorldRequest),
     /// Explain a code or a step.
     Explain(ExplainRequest),
     /// Print a JSON Schema.
@@ -119,6 +141,51 @@ pub struct ShowRequest {
     pub folders: Vec<PathBuf>,
 }
 
+/// An `approve`.
+#[derive(Debug)]
+pub struct ApproveRequest {
+    /// Which plan, or which set.
+    pub plan: String,
+    /// What is done about it.
+    pub act: ApproveAct,
+    /// Seconds that the approval counts.
+    pub expires: Option<u32>,
+    /// Where the owner's decisions are read.
+    pub policy: PolicySource,
+    /// How to print.
+    pub format: ApproveFormat,
+    /// Where plans are.
+    pub folders: Vec<PathBuf>,
+}
+
+/// What an `approve` does.
+#[derive(Debug)]
+pub enum ApproveAct {
+    /// Sign.
+    Sign {
+        /// The private key.
+        key: PathBuf,
+        /// Who signs, when told.
+        signer: Option<String>,
+        /// An approval or a revocation.
+        kind: StatementKind,
+    },
+    /// Print what somebody else's tool is to sign.
+    Statement {
+        /// A key, private or public, that tells who signs.
+        key: Option<PathBuf>,
+        /// Who signs, when told.
+        signer: Option<String>,
+        /// An approval or a revocation.
+        kind: StatementKind,
+    },
+    /// Take in what somebody else's tool signed.
+    Import {
+        /// The signature; its statement is beside it.
+        signature: PathBuf,
+    },
+}
+
 /// An `explain`.
 #[derive(Debug)]
 pub struct ExplainRequest {
@@ -156,6 +223,14 @@ pub fn check(command: Option<Command>, ambient: &Ambient) -> Result<Request, Cli
             format,
             folders: folders(dir),
         }),
+        Some(Command::Approve(args)) => {
+            let folders = folders(args.dir.clone());
+            Request::Approve(approve(args, folders, ambient)?)
+        }
+        Some(Command::Apply(args)) => Request::Apply(runs::apply(args, ambient)?),
+        Some(Command::Status(args)) => Request::Status(runs::status(args, ambient)?),
+        Some(Command::Rollback(args)) => Request::Rollback(runs::rollback(args, ambient)?),
+        Some(Command::Rehearse(args)) => Request::Rehearse(runs::rehearse(args, ambient)?),
         Some(Command::Explain(ExplainArgs { subject, plan, dir })) => {
             Request::Explain(ExplainRequest {
                 subject,
@@ -163,6 +238,7 @@ pub fn check(command: Option<Command>, ambient: &Ambient) -> Result<Request, Cli
                 folders: folders(dir),
             })
         }
+        Some(Command::World(args)) => Request::World(world::check(args, ambient)?),
         Some(Command::Schema(args)) => Request::Schema(args.name),
         Some(Command::Completions(args)) => Request::Completions(args.shell),
         Some(Command::Man(args)) => Request::Man(args.out),
@@ -171,12 +247,18 @@ pub fn check(command: Option<Command>, ambient: &Ambient) -> Result<Request, Cli
 }
 
 /// The commands that this build has, for suggestions.
-const COMMANDS: [&str; 10] = [
+const COMMANDS: [&str; 16] = [
     "render",
     "observe",
     "diff",
     "plan",
     "show",
+    "approve",
+    "apply",
+    "status",
+    "rollback",
+    "rehearse",
+    "world",
     "explain",
     "schema",
     "completions",
@@ -269,6 +351,57 @@ fn plan(args: PlanArgs, ambient: &Ambient) -> Result<PlanRequest, CliError> {
         format,
         json_into,
         detailed_exitcode,
+    })
+}
+
+fn approve(
+    args: ApproveArgs,
+    folders: Vec<PathBuf>,
+    ambient: &Ambient,
+) -> Result<ApproveRequest, CliError> {
+    let ApproveArgs {
+        plan,
+        key,
+        signer,
+        expires,
+        revoke,
+        statement,
+        import,
+        fleet,
+        policy_from,
+        format,
+        dir: _,
+    } = args;
+    if expires == Some(0) {
+        return Err(CliError::usage("`--expires` is no time at all"));
+    }
+    let kind = if revoke {
+        StatementKind::Revocation
+    } else {
+        StatementKind::Approval
+    };
+    let act = match (import, statement, key) {
+        (Some(signature), _, _) => ApproveAct::Import { signature },
+        (None, true, key) => ApproveAct::Statement { key, signer, kind },
+        (None, false, Some(key)) => ApproveAct::Sign { key, signer, kind },
+        (None, false, None) => {
+            return Err(CliError::usage("No key is named, and none is guessed").hint(format!(
+                "`stairway approve {plan} --key ~/.ssh/id_ed25519`, or `--statement` to sign with ssh-keygen"
+            )));
+        }
+    };
+    Ok(ApproveRequest {
+        plan,
+        act,
+        expires,
+        policy: PolicySource {
+            fleet,
+            revision: policy_from,
+            cwd: ambient.cwd.clone(),
+            worker: WorkerMode::default(),
+        },
+        format,
+        folders,
     })
 }
 

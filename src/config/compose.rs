@@ -29,17 +29,6 @@ impl Fleet {
     /// Returns what the file asks for and this build does not do, each as a sentence.
     pub fn not_used(&self) -> Vec<String> {
         let mut notes = Vec::new();
-        let own = self.file.clusters.iter().map(|entry| &entry.policy);
-        let policies = || std::iter::once(&self.file.policy).chain(own.clone());
-        if policies().any(|p| p.windows.as_ref().is_some_and(|w| !w.is_empty())) {
-            notes.push("`policy.windows` does not bind plans yet".to_owned());
-        }
-        if policies().any(|p| p.approvals.as_ref().is_some_and(|a| a.required > 0)) {
-            notes.push(
-                "`policy.approvals` is not enforced yet, because this build does not apply"
-                    .to_owned(),
-            );
-        }
         if !self.file.ignore.is_empty() {
             notes.push("`ignore` does not hide differences yet".to_owned());
         }

@@ -6,6 +6,7 @@ use stairway_core::model::Timestamp;
 use stairway_core::policy::settings::{
     ActivitySelector, GroupSettings, NodePace, Roles, Waiver, read_duration, write_duration,
 };
+use stairway_core::policy::windows::Window;
 use std::collections::BTreeMap;
 
 /// The `apiVersion` of fleet files that this build reads.
@@ -134,9 +135,9 @@ pub struct Policy {
     /// Pods that make a nodegroup busy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub activity: Option<Vec<ActivitySelector>>,
-    /// Maintenance windows.
+    /// Maintenance windows: no step starts that cannot end inside one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub windows: Option<Vec<serde_json::Value>>,
+    pub windows: Option<Vec<Window>>,
     /// Whose signatures an apply needs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approvals: Option<Approvals>,
@@ -147,7 +148,8 @@ pub struct Policy {
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub struct Approvals {
     /// How many.
-    pub required: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub required: Option<u32>,
     /// The `allowed_signers` file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signers: Option<String>,

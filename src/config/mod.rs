@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 /// A fleet of 5,000 clusters with all keys has about 2 MB.
 const FLEET_BYTES_MAX: u64 = 16 << 20;
 /// The names under which a fleet is found, in this order.
-const FLEET_NAMES: [&str; 3] = ["fleet.yaml", "fleet.yml", "fleet.jsonnet"];
+pub(crate) const FLEET_NAMES: [&str; 3] = ["fleet.yaml", "fleet.yml", "fleet.jsonnet"];
 /// EKS gives cluster names at most 100 characters; an alias stands in names of files and plans.
 const NAME_CHARS_MAX: usize = 100;
 

@@ -21,6 +21,7 @@
 //! | [`diff`] | desired × observed → typed, default-aware differences, across generations |
 //! | [`plan`] | proposes the plan and what is not possible now; wire format and digest |
 //! | [`audit`] | an independent checker that interprets the actions of every plan |
+//! | [`approve`] | whether statements and signatures cover exactly this digest; the only maker of `Approved<Plan>` |
 //! | [`report`] | plans and differences as table, Markdown and words |
 //!
 //! Inside [`plan`]: `propose` is the straight line, `draft` the plan while it
@@ -41,14 +42,33 @@
 //!    observation, a difference or a plan (secrets tests).
 //! 6. What cannot run is never dropped: it stands in `not_now` with its reason.
 
+pub mod approve;
 pub mod audit;
 pub mod catalog;
 pub mod codec;
 pub mod diff;
+pub mod journal;
 pub mod model;
+pub mod next;
 pub mod plan;
 pub mod policy;
 pub mod report;
+pub mod verify;
+
+/// Audits the plan of a way back; a plan with a fault runs nothing.
+pub fn check_undo(input: &plan::PlanInput<'_>, mut undo: plan::Undo) -> plan::Undo {
+    let any = input.any_core_group();
+    let faults = audit::check(
+        &undo.planned,
+        input.observed,
+        input.catalog,
+        &|name, spec| input.is_core(name, spec, any),
+    );
+    if !faults.is_empty() {
+        undo.planned.refuse(faults);
+    }
+    undo
+}
 
 /// Proposes a plan, audits it, and adds what the audit found.
 ///

@@ -1,5 +1,6 @@
 //! Why there is no picture of a live cluster.
 
+use super::WorldError;
 use crate::config::ShapeError;
 use crate::files::FileError;
 use crate::render::RenderError;
@@ -76,6 +77,9 @@ pub enum LiveError {
         /// The path as written.
         path: String,
     },
+    /// The embedded world cannot be used.
+    #[error("{0}")]
+    World(Box<WorldError>),
     /// This build cannot read such a cluster.
     #[error("Reading the live cluster failed: this build cannot read {what} yet")]
     NotThereYet {
@@ -85,6 +89,21 @@ pub enum LiveError {
     /// Nothing says how to read the cluster.
     #[error("Nothing says how the live cluster is read")]
     NotGiven,
+}
+
+impl From<WorldError> for LiveError {
+    /// What is wrong with a file reads the same, whoever needed it.
+    fn from(error: WorldError) -> Self {
+        match error {
+            WorldError::Definition(error) => *error,
+            WorldError::Unbuildable { .. }
+            | WorldError::Snapshot { .. }
+            | WorldError::Changed { .. }
+            | WorldError::NoCluster { .. }
+            | WorldError::InUse { .. }
+            | WorldError::Disk { .. } => Self::World(Box::new(error)),
+        }
+    }
 }
 
 fn at(place: &Option<(usize, usize)>) -> String {
@@ -109,6 +128,7 @@ impl LiveError {
             Self::Unparsable(error) => error.hint.clone(),
             Self::Shape { shape, .. } => shape.hint.clone(),
             Self::Config { error, .. } => error.hint.clone(),
+            Self::World(error) => error.hint(),
             Self::WrongKind { .. } => Some(
                 "`stairway schema observation` prints what a recorded cluster looks like"
                     .to_owned(),
@@ -123,7 +143,8 @@ impl LiveError {
                 "give a recorded observation, or a config to be taken as live, with `--live FILE`"
                     .to_owned(),
             ),
-            Self::Unreadable(_) | Self::Count { .. } => None,
+            Self::Count { .. } => Some("name the config of one cluster beside it".to_owned()),
+            Self::Unreadable(_) => None,
         }
     }
 }

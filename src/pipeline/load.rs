@@ -3,7 +3,8 @@
 use super::{ClusterRequest, LiveSource};
 use crate::config::files_shown;
 use crate::live::{
-    Assumed, LiveError, LiveFile, LiveReader, ObservationKind, Recorded, sniff, without_hint,
+    Assumed, Embedded, LiveError, LiveFile, LiveReader, ObservationKind, Recorded, WorldStore,
+    sniff, without_hint,
 };
 use crate::render::{Document, RenderError, RenderOptions, Rendered, SourceFormat};
 use crate::{files, live, render, vcs};
@@ -97,21 +98,26 @@ pub(super) fn live_to_render(live: &LiveSource) -> Option<&Path> {
         LiveSource::File(_)
         | LiveSource::NotGiven
         | LiveSource::Recorded { .. }
-        | LiveSource::World(_)
+        | LiveSource::World { .. }
         | LiveSource::Kubernetes(_) => None,
     }
 }
 
-/// Reads the live side. `rendered` is there for the files that [`live_to_render`] names.
+/// Reads the live side of the cluster whose config calls it `cluster`. `rendered` is there for the
+/// files that [`live_to_render`] names.
 pub(super) fn read_live(
     request: &ClusterRequest,
+    cluster: &str,
     root: &Path,
     rendered: Option<Result<Rendered, RenderError>>,
     catalog: &Catalog,
 ) -> Result<LiveRead, LiveError> {
     match (&request.live, rendered) {
         (LiveSource::NotGiven, _) => Err(LiveError::NotGiven),
-        (LiveSource::World(_), _) => Err(not_there_yet("the embedded world (`live.world`)")),
+        (LiveSource::World { path, root }, _) => {
+            let canonical = confined(path, root)?;
+            from_world(&canonical, Some(root), Some(cluster))
+        }
         (LiveSource::Kubernetes(_), _) => Err(not_there_yet(
             "clusters through their API (`live.kubernetes`)",
         )),
@@ -130,7 +136,7 @@ pub(super) fn read_live(
         }
         (LiveSource::Assumed { path, .. } | LiveSource::File(path), None) => {
             let full = files::canonicalize(path).map_err(LiveError::Unreadable)?;
-            from_file(&full, &files_shown(&full, root), catalog)
+            from_file(&full, &files_shown(&full, root), Some(cluster), catalog)
         }
     }
 }
@@ -148,7 +154,7 @@ pub fn observe_file(
     let root = files::repository_top(&full).unwrap_or_else(|| files::parent_of(&full));
     let shown = files_shown(&full, &root);
     if SourceFormat::of(path) != Some(SourceFormat::Jsonnet) {
-        return from_file(&full, &shown, catalog);
+        return from_file(&full, &shown, None, catalog);
     }
     let rendered = render::render_file(path, options).map_err(LiveError::Unparsable)?;
     from_documents(&values(rendered.documents), &shown, catalog)
@@ -182,8 +188,26 @@ fn read(reader: &dyn LiveReader) -> Result<LiveRead, LiveError> {
     })
 }
 
+/// Reads one cluster of an embedded world.
+fn from_world(
+    path: &Path,
+    root: Option<&Path>,
+    cluster: Option<&str>,
+) -> Result<LiveRead, LiveError> {
+    let store = WorldStore::of(path, root)?;
+    read(&Embedded {
+        store: &store,
+        name: cluster,
+    })
+}
+
 /// Reads a JSON or YAML file that says itself what it is.
-fn from_file(path: &Path, shown: &str, catalog: &Catalog) -> Result<LiveRead, LiveError> {
+fn from_file(
+    path: &Path,
+    shown: &str,
+    cluster: Option<&str>,
+    catalog: &Catalog,
+) -> Result<LiveRead, LiveError> {
     let text =
         files::read_text(path, live::OBSERVATION_BYTES_MAX).map_err(LiveError::Unreadable)?;
     let document = live::parse(&text, shown)?;
@@ -192,9 +216,8 @@ fn from_file(path: &Path, shown: &str, catalog: &Catalog) -> Result<LiveRead, Li
             observation: live::read_value(&document, Some(&text), shown)?,
             kind: ObservationKind::Recorded,
         }),
-        LiveFile::Config | LiveFile::World | LiveFile::Other(_) => {
-            from_documents(&[document], shown, catalog)
-        }
+        LiveFile::World => from_world(path, None, cluster),
+        LiveFile::Config | LiveFile::Other(_) => from_documents(&[document], shown, catalog),
     }
 }
 
@@ -214,11 +237,11 @@ fn from_documents(
             shown,
             catalog,
         }),
-        LiveFile::World => Err(not_there_yet("the embedded world")),
+        LiveFile::World => Err(not_there_yet("a world in jsonnet")),
         LiveFile::Other(found) => Err(LiveError::WrongKind {
             file: shown.to_owned(),
             found,
-            wanted: "a recorded observation or a cluster config",
+            wanted: "a recorded observation, a world or a cluster config",
         }),
     }
 }

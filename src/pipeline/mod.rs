@@ -70,8 +70,13 @@ pub enum LiveSource {
         /// The folder that it must be in.
         root: PathBuf,
     },
-    /// The embedded world.
-    World(PathBuf),
+    /// The embedded world, that the fleet names.
+    World {
+        /// The file that defines it.
+        path: PathBuf,
+        /// The folder that it must be in.
+        root: PathBuf,
+    },
     /// The cluster itself.
     Kubernetes(KubernetesLive),
 }

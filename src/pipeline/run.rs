@@ -116,7 +116,7 @@ fn render_batch(
                 LiveSource::File(_)
                 | LiveSource::NotGiven
                 | LiveSource::Recorded { .. }
-                | LiveSource::World(_)
+                | LiveSource::World { .. }
                 | LiveSource::Kubernetes(_) => None,
             };
             wanted.push(RenderRequest {
@@ -234,10 +234,11 @@ fn one_request<T>(
             Config::Eks(_) => options.live,
             Config::EksAnywhere(_) => false,
         };
-        let live = match wanted.then(|| read_live(request, &read.root, live.take(), catalog)) {
-            None => None,
-            Some(Ok(live)) => Some(live),
-            Some(Err(error)) => {
+        let called = name_of(&config);
+        let from = |live| read_live(request, called, &read.root, live, catalog);
+        let live = match wanted.then(|| from(live.take())).transpose() {
+            Ok(live) => live,
+            Err(error) => {
                 let (hint, error) = (error.hint(), error.to_string());
                 reports.push(failed(ClusterError { name, error, hint }, Vec::new()));
                 continue;

@@ -334,7 +334,10 @@ fn live_source(fleet: &Fleet, live: &Live) -> LiveSource {
         };
     }
     if let Some(path) = world {
-        return LiveSource::World(fleet.folder.join(path));
+        return LiveSource::World {
+            path: fleet.folder.join(path),
+            root,
+        };
     }
     kubernetes
         .clone()

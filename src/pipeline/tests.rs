@@ -231,6 +231,7 @@ fn a_fleet_cannot_read_outside_of_its_root() {
                 - {name: a, config: a.json, live: {recorded: ../old/alpha.json}}\n\
                 - {name: b, config: a.json, live: {assumed: ../old/alpha.json}}\n\
                 - {name: c, config: ../clusters/alpha.json, live: {assumed: a.json}}\n\
+                - {name: e, config: a.json, live: {world: ../fleet.yaml}}\n\
                 - {name: d, config: a.json, live: {recorded: .git/config}}\n";
     let inner = outer.path().join("inner");
     files::write_atomic(&inner.join("fleet.yaml"), text.as_bytes()).unwrap();
@@ -252,7 +253,6 @@ fn a_fleet_cannot_read_outside_of_its_root() {
 fn live_kinds_that_are_not_there_yet_say_so() {
     let folder = fleet_folder();
     let text = "apiVersion: stairway/v1\nkind: Fleet\nclusters:\n\
-                - {name: a, config: clusters/alpha.json, live: {world: w.yaml}}\n\
                 - {name: b, config: clusters/alpha.json, live: {kubernetes: {context: b}}}\n";
     files::write_atomic(&folder.path().join("fleet.yaml"), text.as_bytes()).unwrap();
     for (name, outcome) in plans(&scope(folder.path(), &[])).unwrap() {

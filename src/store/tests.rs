@@ -15,6 +15,14 @@ fn plan(name: &str) -> Plan {
         inputs: Inputs::default(),
         name: name.to_owned(),
         flavor: "eks".to_owned(),
+        identity: stairway_core::plan::wire::Identity {
+            cluster: stairway_core::model::ClusterId {
+                name: "demo".to_owned(),
+                region: "us-west-2".to_owned(),
+                account_id: None,
+            },
+            created_at: None,
+        },
         preview: false,
         rollback: false,
         from: None,

@@ -1,13 +1,28 @@
-//! How tools behave on the world: arguments and files in, exit code and words out.
+//! How tools behave on the world: arguments and files in, words and an exit code out, and time between.
 //!
-//! eksctl 0.230 line; behaviours from its source, read in August 2026.
+//! eksctl 0.230 line; behaviours from its source, read in August 2026. Logs go
+//! to stdout, errors end as `Error: …` on stderr, and exit codes are 0 or 1.
 
-use crate::eks::{self, ApiError};
+mod arguments;
+mod phases;
+
+use crate::faults::Fault;
 use crate::files::{self, ConfigFile};
-use crate::{World, count, list};
-use serde_json::{Map, Value, json};
-use stairway_core::model::{Known, KubeMinor, LiveAddon, LiveNodegroup, Stack};
-use std::collections::BTreeMap;
+use crate::{World, list};
+use arguments::{Arguments, go_duration, seconds};
+use phases::{Draining, Making, Phase, Progress};
+use serde_json::{Value, json};
+use stairway_core::model::{KubeMinor, Timestamp};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// The version that the world's eksctl says it is (newest release of August 2026).
+pub const EKSCTL_VERSION: &str = "0.230.0";
+/// `--timeout` of most commands (eksctl, cmdutils: 25 minutes).
+const TIMEOUT: i64 = 25 * 60;
+/// `--timeout` of `upgrade cluster` (eksctl, upgradeClusterTimeout: 65 minutes).
+const UPGRADE_TIMEOUT: i64 = 65 * 60;
+/// What eksctl says when its token is older than 15 minutes (eksctl #4357).
+const CREDENTIALS: &str = "the server has asked for the client to provide credentials";
 
 /// What a tool left behind on its way out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,357 +35,625 @@ pub struct Output {
     pub stderr: String,
 }
 
-fn done(text: impl Into<String>) -> Output {
-    Output {
-        exit: 0,
-        stdout: text.into(),
-        stderr: String::new(),
-    }
+/// What a tool in flight does next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// The tool waits; the caller advances the clock by `seconds` and turns again.
+    Waits {
+        /// At least 1.
+        seconds: u32,
+        /// New stdout.
+        said: String,
+    },
+    /// The tool is gone.
+    Exits {
+        /// 0 or 1.
+        exit: u8,
+        /// New stdout.
+        said: String,
+        /// New stderr.
+        complained: String,
+    },
 }
 
-fn failed(text: impl std::fmt::Display) -> Output {
-    Output {
-        exit: 1,
-        stdout: String::new(),
-        stderr: format!("Error: {text}\n"),
-    }
+/// A tool process in flight. To kill it, turn it no more: what EKS and CloudFormation had begun goes on.
+#[derive(Clone, Debug)]
+pub struct Running {
+    /// A group, an add-on or the cluster: whom misbehaviours may name.
+    subject: String,
+    timeout: i64,
+    deadline: Timestamp,
+    phase: Phase,
+    /// True when something was begun, so that a lie about it is one.
+    acted: bool,
+    said: String,
+    complained: String,
 }
 
-struct Arguments<'a> {
-    verb: String,
-    options: BTreeMap<&'a str, &'a str>,
-}
-
-impl Arguments<'_> {
-    fn get(&self, names: &[&str]) -> Option<&str> {
-        names
-            .iter()
-            .find_map(|name| self.options.get(name))
-            .copied()
-    }
-
-    fn has(&self, name: &str) -> bool {
-        self.options.contains_key(name)
-    }
-}
-
-/// Flags without a value.
-const FLAGS: [&str; 6] = ["approve", "wait", "force", "undo", "preserve", "dry-run"];
-
-fn arguments(argv: &[String]) -> Arguments<'_> {
-    let mut verb: Vec<&str> = Vec::new();
-    let mut options = BTreeMap::new();
-    let mut index = 0;
-    while index < argv.len() {
-        let word = argv[index].as_str();
-        index += 1;
-        let name = word.trim_start_matches('-');
-        if name == word {
-            verb.push(word);
-        } else if let Some((name, value)) = name.split_once('=') {
-            options.insert(name, value);
-        } else if FLAGS.contains(&name) {
-            options.insert(name, "true");
-        } else {
-            options.insert(name, argv.get(index).map_or("", String::as_str));
-            index += 1;
+/// Runs eksctl to its end; `files` are what its arguments may name.
+pub fn eksctl(argv: &[String], files: &BTreeMap<String, String>, world: &mut World) -> Output {
+    let mut running = Running::start(argv, files, world);
+    let mut stdout = String::new();
+    loop {
+        match running.turn(world) {
+            Turn::Waits { seconds, said } => {
+                stdout.push_str(&said);
+                world.advance(i64::from(seconds));
+            }
+            Turn::Exits {
+                exit,
+                said,
+                complained,
+            } => {
+                stdout.push_str(&said);
+                return Output {
+                    exit,
+                    stdout,
+                    stderr: complained,
+                };
+            }
         }
     }
-    Arguments {
-        verb: verb.join(" "),
-        options,
+}
+
+impl Running {
+    /// Starts eksctl: reads its arguments and files, checks, and begins the change.
+    pub fn start(argv: &[String], files: &BTreeMap<String, String>, world: &mut World) -> Self {
+        let arguments = Arguments::read(argv);
+        let timeout = arguments.get(&["timeout"]).and_then(seconds);
+        let timeout = timeout.unwrap_or(match arguments.verb.as_str() {
+            "upgrade cluster" => UPGRADE_TIMEOUT,
+            _ => TIMEOUT,
+        });
+        let mut running = Self {
+            subject: String::new(),
+            timeout,
+            deadline: crate::clock::later(world.now, timeout),
+            phase: Phase::Finishes,
+            acted: false,
+            said: String::new(),
+            complained: String::new(),
+        };
+        world.remember();
+        if let Err(why) = running.begin(&arguments, files, world) {
+            running.phase = Phase::Fails(why);
+        } else if running.acted && world.strikes(Fault::ErrorAfterEffect, &running.subject) {
+            running.phase = Phase::Fails(lost_answer());
+        }
+        world.watch();
+        running
+    }
+
+    /// Goes on from where it waited.
+    pub fn turn(&mut self, world: &mut World) -> Turn {
+        if let Phase::Over(exit) = self.phase {
+            return self.exit(exit);
+        }
+        let progress = self.proceed(world);
+        world.watch();
+        let progress = if self.acted && matches!(progress, Progress::Done) {
+            self.lie(world)
+        } else {
+            progress
+        };
+        match progress {
+            Progress::Wait(pause) => {
+                let left = self.deadline.seconds_since(world.now);
+                if left <= 0 {
+                    let why = self.timed_out();
+                    return self.fail(&why);
+                }
+                let seconds = pause.clamp(1, left);
+                Turn::Waits {
+                    seconds: u32::try_from(seconds).unwrap_or(1),
+                    said: std::mem::take(&mut self.said),
+                }
+            }
+            Progress::Done => self.exit(0),
+            Progress::Failed(why) => self.fail(&why),
+        }
+    }
+
+    /// The change is done; what the tool makes of it.
+    fn lie(&mut self, world: &mut World) -> Progress {
+        if world.strikes(Fault::Exit1AfterSuccess, &self.subject) {
+            return Progress::Failed(CREDENTIALS.to_owned());
+        }
+        if world.strikes(Fault::ToolHangs, &self.subject) {
+            self.phase = Phase::Hangs;
+            return Progress::Wait(60);
+        }
+        Progress::Done
+    }
+
+    fn exit(&mut self, exit: u8) -> Turn {
+        self.phase = Phase::Over(exit);
+        Turn::Exits {
+            exit,
+            said: std::mem::take(&mut self.said),
+            complained: std::mem::take(&mut self.complained),
+        }
+    }
+
+    fn fail(&mut self, why: &str) -> Turn {
+        self.complained.push_str(&format!("Error: {why}\n"));
+        self.exit(1)
+    }
+
+    /// `2006-01-02 15:04:05 [ℹ]  …`: two blanks after the mark (eksctl, pkg/utils/logger).
+    fn log(&mut self, world: &World, mark: &str, text: &str) {
+        let time = world.now.to_string().replace('T', " ");
+        let time = time.trim_end_matches('Z');
+        self.said.push_str(&format!("{time} [{mark}]  {text}\n"));
+    }
+
+    fn inform(&mut self, world: &World, text: &str) {
+        self.log(world, "ℹ", text);
+    }
+
+    fn succeed(&mut self, world: &World, text: &str) {
+        self.log(world, "✔", text);
+    }
+
+    /// Reads the command line and begins what it asks for.
+    fn begin(
+        &mut self,
+        arguments: &Arguments,
+        files: &BTreeMap<String, String>,
+        world: &mut World,
+    ) -> Result<(), String> {
+        if arguments.verb == "version" {
+            self.tell_version(arguments);
+            return Ok(());
+        }
+        let config = match arguments.get(&["f", "config-file"]) {
+            None => None,
+            Some(name) => match files.get(name).map(|text| files::read(text)) {
+                None => return Err(format!("open {name}: no such file or directory")),
+                Some(read) => Some(read?),
+            },
+        };
+        self.subject = subject(arguments, config.as_ref(), world);
+        find_cluster(arguments, config.as_ref(), world)?;
+        if world.strikes(Fault::Throttle, &self.subject) {
+            return Err("unable to describe cluster control plane: operation error EKS: DescribeCluster, exceeded maximum number of attempts, 13, https response error StatusCode: 400, ThrottlingException: Rate exceeded".to_owned());
+        }
+        if world.strikes(Fault::ErrorBeforeEffect, &self.subject) {
+            return Err("operation error EKS: DescribeCluster, https response error StatusCode: 500, ServerException: Internal server error".to_owned());
+        }
+        match (arguments.verb.as_str(), config) {
+            ("upgrade cluster", None) => self.upgrade_cluster(arguments, world),
+            ("create nodegroup", Some(config)) => self.create_nodegroups(arguments, &config, world),
+            ("delete nodegroup", None) => self.delete_nodegroup(arguments, world),
+            ("drain nodegroup", None) => self.drain_nodegroup(arguments, world),
+            ("scale nodegroup", None) => self.scale(arguments, world),
+            ("update addon", Some(config)) => self.addons(&config, world, None),
+            ("create addon", Some(config)) => {
+                self.addons(&config, world, Some(arguments.has("force")))
+            }
+            ("delete addon", None) => self.delete_addon(arguments, world),
+            ("utils update-kube-proxy", None) => {
+                self.utility(arguments, world, "kube-proxy", "kube-proxy")
+            }
+            ("utils update-aws-node", None) => {
+                self.utility(arguments, world, "vpc-cni", "aws-node")
+            }
+            ("utils update-coredns", None) => self.utility(arguments, world, "coredns", "coredns"),
+            (verb, _) => Err(format!("unknown command \"{verb}\" for \"eksctl\"")),
+        }
+    }
+
+    /// `version -o json` ends without a newline.
+    fn tell_version(&mut self, arguments: &Arguments) {
+        if arguments.get(&["o", "output"]) == Some("json") {
+            let told = json!({
+                "Version": EKSCTL_VERSION,
+                "PreReleaseID": "",
+                "Metadata": {"BuildDate": "2026-08-13T09:00:00Z", "GitCommit": ""},
+            });
+            self.said = told.to_string();
+        } else {
+            self.said = format!("{EKSCTL_VERSION}\n");
+        }
+    }
+
+    /// `ResolveUpgradeVersion`: empty and `auto` mean the next minor; one lower is a rollback since 0.229.
+    fn upgrade_cluster(&mut self, arguments: &Arguments, world: &mut World) -> Result<(), String> {
+        let live = world.version().ok_or("cluster has no version")?;
+        let to: KubeMinor = match arguments.get(&["version"]) {
+            None | Some("" | "auto") => live.next(),
+            Some(text) => text
+                .parse()
+                .map_err(|_| format!("control plane version \"{text}\" is not supported"))?,
+        };
+        let name = world.cluster.cluster.name.clone();
+        if to > live.next() {
+            return Err(format!(
+                "upgrading more than one version at a time is not supported. Found upgrade from \"{live}\" to \"{to}\". Please upgrade to \"{}\" first",
+                live.next()
+            ));
+        }
+        if to < live && Some(to) != live.previous() {
+            return Err("downgrading more than one version at a time is not supported".to_owned());
+        }
+        if to == live {
+            self.inform(world, "no cluster version update required");
+            self.inform(
+                world,
+                &format!("re-building cluster stack \"eksctl-{name}-cluster\""),
+            );
+            return Ok(());
+        }
+        let verb = if to < live { "roll back" } else { "upgrade" };
+        let change = format!(
+            "{verb} cluster \"{name}\" control plane from current version \"{live}\" to \"{to}\""
+        );
+        if !arguments.has("approve") {
+            self.inform(world, &format!("(plan) would {change}"));
+            self.log(
+                world,
+                "!",
+                "no changes were applied, run again with '--approve' to apply the changes",
+            );
+            return Ok(());
+        }
+        self.inform(world, &format!("will {change}"));
+        let update = world
+            .begin_version(to, arguments.has("force"))
+            .map_err(|error| format!("operation error EKS: UpdateClusterVersion, {error}"))?;
+        self.acted = true;
+        self.phase = Phase::Upgrades {
+            update,
+            to,
+            down: to < live,
+        };
+        Ok(())
+    }
+
+    /// Names whose stack exists in any state but two are left out, and that is no error (`SetOnlyLocal`).
+    fn create_nodegroups(
+        &mut self,
+        arguments: &Arguments,
+        config: &ConfigFile,
+        world: &mut World,
+    ) -> Result<(), String> {
+        let plane = world.version().ok_or("cluster has no version")?;
+        let include = arguments.get(&["include"]);
+        let chosen: Vec<_> = config
+            .groups
+            .iter()
+            .map(|(spec, managed)| {
+                let name = spec.get("name").and_then(Value::as_str).unwrap_or_default();
+                (name, spec, *managed)
+            })
+            .filter(|(name, _, _)| {
+                include.is_none_or(|include| include.split(',').any(|one| one == *name))
+            })
+            .collect();
+        if let Some(include) = include.filter(|_| chosen.is_empty()) {
+            return Err(format!(
+                "no nodegroups match include glob filter specification: \"{include}\""
+            ));
+        }
+        let version = config.version.unwrap_or(plane);
+        if version != plane {
+            self.log(world, "!", &format!("will use version {version} for new nodegroup(s), while control plane version is {plane}; to automatically inherit the version use \"--version=auto\""));
+        } else {
+            self.inform(
+                world,
+                &format!(
+                    "will use version {version} for new nodegroup(s) based on control plane version"
+                ),
+            );
+        }
+        let mut making = Vec::new();
+        for (name, spec, managed) in chosen {
+            if self.leaves_out(name, world) {
+                self.inform(
+                    world,
+                    &format!("1 existing nodegroup(s) ({name}) will be excluded"),
+                );
+                continue;
+            }
+            if world.stack_status(name) == Some("DELETE_FAILED") {
+                let stack = world.stack_name(name);
+                return Err(format!(
+                    "creating CloudFormation stack \"{stack}\": operation error CloudFormation: CreateStack, AlreadyExistsException: Stack [{stack}] already exists"
+                ));
+            }
+            world.begin_group(spec, managed, if managed { plane } else { version });
+            self.acted = true;
+            let stack = world.stack_name(name);
+            self.inform(world, &format!("building nodegroup stack \"{stack}\""));
+            self.inform(world, &format!("deploying stack \"{stack}\""));
+            making.push(Making {
+                name: name.to_owned(),
+                managed,
+                complete: false,
+            });
+        }
+        self.phase = Phase::Creates { making };
+        Ok(())
+    }
+
+    fn leaves_out(&self, name: &str, world: &mut World) -> bool {
+        let stack = world
+            .stack_status(name)
+            .is_some_and(|status| status != "DELETE_COMPLETE" && status != "DELETE_FAILED");
+        // Of groups without a stack EKS lists only the managed ones.
+        let listed = world
+            .nodegroup(name)
+            .is_some_and(|group| group.managed || world.stack_status(name).is_none());
+        stack || listed || world.strikes(Fault::SilentSkip, name)
+    }
+
+    fn delete_nodegroup(&mut self, arguments: &Arguments, world: &mut World) -> Result<(), String> {
+        let name = arguments
+            .get(&["n", "name"])
+            .ok_or("--name must be set")?
+            .to_owned();
+        if world.nodegroup(&name).is_none() && world.stack_status(&name).is_none() {
+            return Err(format!("nodegroup \"{name}\" not found"));
+        }
+        self.inform(
+            world,
+            &format!("1 nodegroup ({name}) was included (based on the include/exclude rules)"),
+        );
+        let waits = arguments.has("wait");
+        if arguments.get(&["drain"]) != Some("false") && world.nodegroup(&name).is_some() {
+            self.begin_drain(&name, arguments, world, Some(waits));
+            return Ok(());
+        }
+        self.begin_deletion(&name, waits, world);
+        Ok(())
+    }
+
+    fn begin_deletion(&mut self, name: &str, waits: bool, world: &mut World) {
+        let stack = world.stack_name(name);
+        self.inform(world, &format!("will delete stack \"{stack}\""));
+        world.begin_delete(name);
+        self.acted = true;
+        if waits {
+            self.inform(
+                world,
+                &format!("waiting for stack \"{stack}\" to get deleted"),
+            );
+        }
+        self.phase = Phase::Deletes {
+            name: name.to_owned(),
+            waits,
+        };
+    }
+
+    fn drain_nodegroup(&mut self, arguments: &Arguments, world: &mut World) -> Result<(), String> {
+        let name = arguments
+            .get(&["n", "name"])
+            .ok_or("--name must be set")?
+            .to_owned();
+        if world.nodegroup(&name).is_none() {
+            return Err(format!("nodegroup \"{name}\" not found"));
+        }
+        if arguments.has("undo") {
+            let nodes = world.node_names(&name);
+            for node in &nodes {
+                self.inform(world, &format!("uncordon node \"{node}\""));
+            }
+            world.cordon(&nodes, false);
+            self.acted = true;
+            return Ok(());
+        }
+        self.begin_drain(&name, arguments, world, None);
+        Ok(())
+    }
+
+    fn begin_drain(
+        &mut self,
+        name: &str,
+        arguments: &Arguments,
+        world: &mut World,
+        then_delete: Option<bool>,
+    ) {
+        let cluster = world.cluster.cluster.name.clone();
+        self.inform(
+            world,
+            &format!("will drain 1 nodegroup(s) in cluster \"{cluster}\""),
+        );
+        let parallel = arguments.count("parallel").unwrap_or(1).max(1);
+        self.inform(
+            world,
+            &format!("starting parallel draining, max in-flight of {parallel}"),
+        );
+        let nodes = world.node_names(name);
+        for node in &nodes {
+            self.inform(world, &format!("cordon node \"{node}\""));
+        }
+        if world.would_strike(Fault::DrainTimeout, name)
+            && nodes.iter().any(|node| !world.evictable(node).is_empty())
+        {
+            world.strikes(Fault::DrainTimeout, name);
+            world.stick_budget(name);
+        }
+        world.cordon(&nodes, true);
+        self.acted = true;
+        self.phase = Phase::Drains(Draining {
+            group: name.to_owned(),
+            parallel: parallel as usize,
+            drained: BTreeSet::new(),
+            held_back: BTreeSet::new(),
+            then_delete,
+        });
+    }
+
+    fn scale(&mut self, arguments: &Arguments, world: &mut World) -> Result<(), String> {
+        let name = arguments.get(&["n", "name"]).unwrap_or_default().to_owned();
+        let (min, max) = (arguments.count("nodes-min"), arguments.count("nodes-max"));
+        let desired = arguments.count("nodes");
+        let Some(group) = world.nodegroup(&name) else {
+            return Err(format!("nodegroup \"{name}\" not found"));
+        };
+        self.inform(
+            world,
+            &format!(
+                "scaling nodegroup \"{name}\" in cluster {}",
+                world.cluster.cluster.name
+            ),
+        );
+        if group.managed {
+            let input = json!({"nodegroupName": name, "scalingConfig": {
+                "minSize": min, "maxSize": max, "desiredSize": desired,
+            }});
+            let begun = world.begin_config(&input);
+            begun
+                .map_err(|error| format!("operation error EKS: UpdateNodegroupConfig, {error}"))?;
+        } else {
+            world.set_bounds(&name, min, max, desired);
+        }
+        self.acted = true;
+        self.inform(world, "nodegroup successfully scaled");
+        Ok(())
+    }
+
+    fn addons(
+        &mut self,
+        config: &ConfigFile,
+        world: &mut World,
+        create: Option<bool>,
+    ) -> Result<(), String> {
+        if let Some(version) = world.version() {
+            let cluster = world.cluster.cluster.name.clone();
+            self.inform(
+                world,
+                &format!("Kubernetes version \"{version}\" in use by cluster \"{cluster}\""),
+            );
+        }
+        self.phase = Phase::Addons {
+            rest: VecDeque::from(config.addons.clone()),
+            current: None,
+            create,
+        };
+        // The first one is begun at once, as a process does that is killed a moment later.
+        match self.next_addon(world) {
+            Some(Progress::Failed(why)) => Err(why),
+            Some(Progress::Wait(_) | Progress::Done) | None => Ok(()),
+        }
+    }
+
+    fn delete_addon(&mut self, arguments: &Arguments, world: &mut World) -> Result<(), String> {
+        let name = arguments.get(&["name"]).ok_or("--name must be set")?;
+        let name = name.to_owned();
+        world
+            .remove_addon(&name, arguments.has("preserve"))
+            .map_err(|error| error.to_string())?;
+        self.acted = true;
+        self.inform(world, &format!("deleted addon: {name}"));
+        Ok(())
+    }
+
+    /// `utils update-*` refuse what EKS manages, and only plan without `--approve`.
+    fn utility(
+        &mut self,
+        arguments: &Arguments,
+        world: &mut World,
+        addon: &str,
+        workload: &str,
+    ) -> Result<(), String> {
+        if world.addon(addon).is_some() {
+            return Err(format!(
+                "addon {addon} is installed as a managed EKS addon; to update it, use 'eksctl update addon' instead"
+            ));
+        }
+        if !arguments.has("approve") {
+            self.log(
+                world,
+                "!",
+                &format!("(plan) \"{workload}\" is not up-to-date"),
+            );
+            return Ok(());
+        }
+        let minor = world.version().ok_or("cluster has no version")?;
+        let offers = world.offers.get(addon).and_then(|by| by.get(&minor));
+        let newest = offers.and_then(|offers| offers.last()).cloned();
+        let newest = newest.or_else(|| match addon {
+            // A minor newer than any list still brings its own kube-proxy.
+            "kube-proxy" => format!("v{minor}.0-minimal-eksbuild.1").parse().ok(),
+            _ => None,
+        });
+        list(&mut world.cluster.workloads);
+        world.begin_rollout(workload, newest.as_ref());
+        self.acted = true;
+        self.inform(world, &format!("\"{workload}\" is now up-to-date"));
+        Ok(())
+    }
+
+    fn timed_out(&self) -> String {
+        let limit = go_duration(self.timeout);
+        match &self.phase {
+            Phase::Drains(draining) => format!(
+                "timed out (after {limit}) waiting for nodegroup \"{}\" to be drained",
+                draining.group
+            ),
+            Phase::Creates { making } => {
+                let first = making.first().map_or("", |one| one.name.as_str());
+                format!(
+                    "timed out (after {limit}) waiting for nodes to join the cluster and become ready in \"{first}\""
+                )
+            }
+            Phase::Deletes { name, .. } => {
+                format!(
+                    "waiting for CloudFormation stack of nodegroup \"{name}\": exceeded max wait time for StackDeleteComplete waiter"
+                )
+            }
+            Phase::Upgrades { .. } => {
+                format!("timed out (after {limit}) waiting for requested \"VersionUpdate\"")
+            }
+            Phase::Addons { .. } => format!("timed out (after {limit}) waiting for addon"),
+            Phase::Hangs | Phase::Finishes | Phase::Fails(_) | Phase::Over(_) => {
+                "context deadline exceeded".to_owned()
+            }
+        }
     }
 }
 
-/// Runs eksctl; `files` are what its arguments may name.
-pub fn eksctl(argv: &[String], files: &BTreeMap<String, String>, world: &mut World) -> Output {
-    let arguments = arguments(argv);
-    let config = match arguments.get(&["f", "config-file"]) {
-        None => None,
-        Some(name) => match files.get(name).map(|text| files::read(text)) {
-            None => return failed(format!("open {name}: no such file or directory")),
-            Some(Err(why)) => return failed(why),
-            Some(Ok(config)) => Some(config),
-        },
+/// Whom misbehaviours may name: the group or add-on of the command, else the cluster.
+fn subject(arguments: &Arguments, config: Option<&ConfigFile>, world: &World) -> String {
+    let named = match arguments.verb.as_str() {
+        "upgrade cluster" => None,
+        "create nodegroup" => arguments.get(&["include"]).map(str::to_owned),
+        "update addon" | "create addon" => config
+            .and_then(|config| config.addons.first())
+            .and_then(|spec| spec.get("name").and_then(Value::as_str))
+            .map(str::to_owned),
+        "utils update-kube-proxy" => Some("kube-proxy".to_owned()),
+        "utils update-aws-node" => Some("vpc-cni".to_owned()),
+        "utils update-coredns" => Some("coredns".to_owned()),
+        _ => arguments.get(&["n", "name"]).map(str::to_owned),
     };
-    let named = config.as_ref().map(|config| config.cluster.as_str());
+    named.unwrap_or_else(|| world.cluster.cluster.name.clone())
+}
+
+/// The prologue of every command: the cluster must exist in that region.
+fn find_cluster(
+    arguments: &Arguments,
+    config: Option<&ConfigFile>,
+    world: &World,
+) -> Result<(), String> {
+    let named = config.map(|config| config.cluster.as_str());
     let cluster = named.or(match arguments.verb.as_str() {
         "upgrade cluster" => arguments.get(&["n", "name"]),
         _ => arguments.get(&["c", "cluster"]),
     });
-    if cluster != Some(world.cluster.cluster.name.as_str()) {
-        return failed(format!("cluster {cluster:?} not found"));
-    }
-    match (arguments.verb.as_str(), config) {
-        ("upgrade cluster", None) => upgrade_cluster(&arguments, world),
-        ("create nodegroup", Some(config)) => create_nodegroups(&arguments, &config, world),
-        ("delete nodegroup", None) => delete_nodegroup(&arguments, world),
-        ("drain nodegroup", None) => drain(&arguments, world),
-        ("scale nodegroup", None) => scale(&arguments, world),
-        ("update addon", Some(config)) => addons(&config, world, false),
-        ("create addon", Some(config)) => addons(&config, world, arguments.has("force")),
-        ("utils update-kube-proxy", None) => utility(&arguments, world, "kube-proxy", "kube-proxy"),
-        ("utils update-aws-node", None) => utility(&arguments, world, "vpc-cni", "aws-node"),
-        ("utils update-coredns", None) => utility(&arguments, world, "coredns", "coredns"),
-        (verb, _) => failed(format!("unknown command \"{verb}\" for \"eksctl\"")),
-    }
-}
-
-/// `ResolveUpgradeVersion`: empty and `auto` mean the next minor; one lower is a rollback since 0.229.
-fn upgrade_cluster(arguments: &Arguments<'_>, world: &mut World) -> Output {
-    let Some(live) = world.version() else {
-        return failed("cluster has no version");
-    };
-    let to: KubeMinor = match arguments.get(&["version"]) {
-        None | Some("" | "auto") => live.next(),
-        Some(text) => match text.parse() {
-            Ok(version) => version,
-            Err(_) => return failed(format!("control plane version \"{text}\" is not supported")),
-        },
-    };
-    if to == live {
-        return done("no cluster version update required\n");
-    }
-    if to > live.next() {
-        return failed(format!(
-            "upgrading more than one version at a time is not supported. Found upgrade from \"{live}\" to \"{to}\". Please upgrade to \"{}\" first",
-            live.next()
+    let live = &world.cluster.cluster;
+    let region = arguments.get(&["r", "region"]);
+    let elsewhere = region.is_some_and(|region| !live.region.is_empty() && region != live.region);
+    if cluster != Some(live.name.as_str()) || elsewhere {
+        return Err(format!(
+            "unable to describe cluster control plane: operation error EKS: DescribeCluster, https response error StatusCode: 404, ResourceNotFoundException: No cluster found for name: {}.",
+            cluster.unwrap_or_default()
         ));
     }
-    if to < live && Some(to) != live.previous() {
-        return failed("downgrading more than one version at a time is not supported");
-    }
-    if !arguments.has("approve") {
-        return done(format!(
-            "(plan) would upgrade cluster control plane from current version \"{live}\" to \"{to}\"\n"
-        ));
-    }
-    match eks::update_cluster_version(world, to) {
-        Ok(()) => done(format!(
-            "cluster control plane has been upgraded to version \"{to}\"\n"
-        )),
-        Err(error) => failed(error),
-    }
+    Ok(())
 }
 
-fn create_nodegroups(arguments: &Arguments<'_>, config: &ConfigFile, world: &mut World) -> Output {
-    let Some(plane) = world.version() else {
-        return failed("cluster has no version");
-    };
-    let include = arguments.get(&["include"]);
-    let mut log = String::new();
-    for (spec, managed) in &config.groups {
-        let name = spec.get("name").and_then(Value::as_str).unwrap_or_default();
-        if include.is_some_and(|include| include != name) {
-            continue;
-        }
-        let stack_name = stack_of(world, name);
-        let exists = world.nodegroup(name).is_some()
-            || world.cluster.stacks.items().iter().any(|s| {
-                s.name == stack_name && s.status != "DELETE_COMPLETE" && s.status != "DELETE_FAILED"
-            });
-        if exists {
-            log.push_str("1 existing nodegroup(s) (");
-            log.push_str(name);
-            log.push_str(") will be excluded\n");
-            continue;
-        }
-        let version = if *managed {
-            plane
-        } else {
-            config.version.unwrap_or(plane)
-        };
-        make(world, spec, *managed, version);
-    }
-    done(log)
-}
-
-fn stack_of(world: &World, group: &str) -> String {
-    format!("eksctl-{}-nodegroup-{group}", world.cluster.cluster.name)
-}
-
-fn make(world: &mut World, spec: &Map<String, Value>, managed: bool, version: KubeMinor) {
-    let name = spec
-        .get("name")
-        .and_then(Value::as_str)
-        .unwrap_or_default()
-        .to_owned();
-    let now = world.now;
-    let group = LiveNodegroup {
-        name: name.clone(),
-        managed,
-        status: Known::Value(if managed { "ACTIVE" } else { "CREATE_COMPLETE" }.to_owned()),
-        version: Known::Value(version),
-        release_version: Known::default(),
-        arn: Known::Value(format!("arn:aws:eks:::nodegroup/{name}/{}", now.unix())),
-        created_at: Known::Value(now),
-        spec: spec.clone(),
-        spec_complete: true,
-    };
-    let size = count(&group, "desiredCapacity").or(count(&group, "minSize"));
-    world.nodegroups().push(group);
-    // eksctl: minimum = desired, else 2.
-    world.boot(&name, version, size.unwrap_or(2));
-    let stack = Stack {
-        name: stack_of(world, &name),
-        status: "CREATE_COMPLETE".to_owned(),
-    };
-    list(&mut world.cluster.stacks).push(stack);
-    world.cluster.past_nodegroups.insert(name);
-    world.advance(300);
-    world.watch_skew();
-}
-
-fn delete_nodegroup(arguments: &Arguments<'_>, world: &mut World) -> Output {
-    let Some(name) = arguments.get(&["n", "name"]).map(str::to_owned) else {
-        return failed("--name must be set");
-    };
-    if world.nodegroup(&name).is_none() {
-        return failed(format!("nodegroup \"{name}\" not found"));
-    }
-    if arguments.get(&["drain"]) != Some("false") {
-        world.evict(&name);
-    }
-    world.remove_nodes(&name);
-    world.cluster.past_nodegroups.insert(name.clone());
-    world.nodegroups().retain(|group| group.name != name);
-    let stack = stack_of(world, &name);
-    let waits = arguments.has("wait");
-    for stack in list(&mut world.cluster.stacks)
-        .iter_mut()
-        .filter(|s| s.name == stack)
-    {
-        // Without --wait the stack is still going when eksctl returns.
-        let status = if waits {
-            "DELETE_COMPLETE"
-        } else {
-            "DELETE_IN_PROGRESS"
-        };
-        status.clone_into(&mut stack.status);
-    }
-    list(&mut world.cluster.stacks).retain(|stack| stack.status != "DELETE_COMPLETE");
-    done(format!("deleted 1 nodegroup(s) from cluster ({name})\n"))
-}
-
-fn drain(arguments: &Arguments<'_>, world: &mut World) -> Output {
-    let Some(name) = arguments.get(&["n", "name"]).map(str::to_owned) else {
-        return failed("--name must be set");
-    };
-    if arguments.has("undo") {
-        if let Known::Value(nodes) = &mut world.cluster.nodes {
-            for node in nodes
-                .iter_mut()
-                .filter(|n| n.nodegroup.as_deref() == Some(&name))
-            {
-                node.unschedulable = false;
-            }
-        }
-        return done("uncordoned\n");
-    }
-    world.evict(&name);
-    done(format!("drained all nodes of {name}\n"))
-}
-
-fn scale(arguments: &Arguments<'_>, world: &mut World) -> Output {
-    let name = arguments.get(&["n", "name"]).unwrap_or_default().to_owned();
-    let read = |key: &str| {
-        arguments
-            .get(&[key])
-            .and_then(|text| text.parse::<u32>().ok())
-    };
-    let (min, max) = (read("nodes-min"), read("nodes-max"));
-    let Some(group) = world.nodegroup_mut(&name) else {
-        return failed(format!("nodegroup \"{name}\" not found"));
-    };
-    for (key, value) in [("minSize", min), ("maxSize", max)] {
-        if let Some(value) = value {
-            group.spec.insert(key.to_owned(), json!(value));
-        }
-    }
-    done("nodegroup successfully scaled\n")
-}
-
-fn addons(config: &ConfigFile, world: &mut World, overwrite: bool) -> Output {
-    for spec in &config.addons {
-        let name = spec.get("name").and_then(Value::as_str).unwrap_or_default();
-        let version = spec
-            .get("version")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
-        let installed = world
-            .cluster
-            .addons
-            .items()
-            .iter()
-            .any(|addon| addon.name == name);
-        if !installed {
-            install(world, name, overwrite);
-        }
-        if let Err(ApiError { code, message }) = eks::set_addon(world, name, version) {
-            return failed(format!("{code}: {message}"));
-        }
-        if let Some(addon) = list(&mut world.cluster.addons)
-            .iter_mut()
-            .find(|a| a.name == name)
-        {
-            addon.spec.extend(spec.clone());
-        }
-    }
-    done("")
-}
-
-/// EKS takes over a self-managed add-on only when it may overwrite it.
-fn install(world: &mut World, name: &str, overwrite: bool) {
-    let workload = if name == "vpc-cni" { "aws-node" } else { name };
-    if overwrite {
-        list(&mut world.cluster.workloads).retain(|other| other.name != workload);
-    }
-    list(&mut world.cluster.addons).push(LiveAddon {
-        name: name.to_owned(),
-        version: Known::default(),
-        status: Known::Value("CREATING".to_owned()),
-        spec: Map::new(),
-        spec_complete: true,
-    });
-}
-
-/// `utils update-*` refuse what EKS manages, and only plan without `--approve`.
-fn utility(arguments: &Arguments<'_>, world: &mut World, addon: &str, workload: &str) -> Output {
-    if world
-        .cluster
-        .addons
-        .items()
-        .iter()
-        .any(|managed| managed.name == addon)
-    {
-        return failed(format!(
-            "addon {addon} is installed as a managed EKS addon; to update it, use 'eksctl update addon' instead"
-        ));
-    }
-    if !arguments.has("approve") {
-        return done("(plan) would have replaced the manifest\n");
-    }
-    let Some(minor) = world.version() else {
-        return failed("cluster has no version");
-    };
-    let newest = world
-        .offers
-        .get(addon)
-        .and_then(|by| by.get(&minor)?.last())
-        .cloned();
-    let newest = newest.or_else(|| match addon {
-        // A minor newer than any list still brings its own kube-proxy.
-        "kube-proxy" => format!("v{minor}.0-minimal-eksbuild.1").parse().ok(),
-        _ => None,
-    });
-    for live in list(&mut world.cluster.workloads)
-        .iter_mut()
-        .filter(|w| w.name == workload)
-    {
-        if let Some(version) = &newest {
-            live.version = Known::Value(version.clone());
-        }
-        live.rolled_out = Known::Value(true);
-    }
-    done("")
+fn lost_answer() -> String {
+    "operation error EKS: https response error StatusCode: 0, request send failed: read: connection reset by peer".to_owned()
 }

@@ -162,7 +162,11 @@ fn a_plan_directory_holds_plan_markdown_and_the_files_that_actions_name() {
     let mut expected = vec!["planset.json".to_owned()];
     for plan in plans {
         let id = plan["id"].as_str().expect("an id");
-        expected.extend([format!("{id}/plan.json"), format!("{id}/plan.md")]);
+        expected.extend([
+            format!("{id}/plan.json"),
+            format!("{id}/plan.md"),
+            format!("{id}/observed.json"),
+        ]);
         let later = plan["not_now"].as_array().expect("a list").iter();
         for step in plan["steps"]
             .as_array()

@@ -281,6 +281,7 @@ fn nodes(live: &Desired, facts: &Facts) -> Vec<Node> {
                 kubelet: Known::Value(facts.kubelets[&group.name].clone()),
                 ready: Known::Value(true),
                 unschedulable: false,
+                taints: Vec::new(),
                 zone: text_of(zone),
                 instance_type: text_of(first_instance_type(&group.spec)),
             });
@@ -336,6 +337,7 @@ fn pods(live: &Desired, facts: &Facts) -> Vec<Pod> {
                 memory_mib: Known::Value(mebibytes(&fact.memory)),
                 volume_zones: fact.volume_zone.iter().cloned().collect(),
                 tolerates_everything: false,
+                waiting: None,
             });
         }
     }
@@ -369,6 +371,7 @@ fn daemon_pod((name, cpu, memory): (&str, u32, u32), node: &str) -> Pod {
         memory_mib: Known::Value(memory),
         volume_zones: Vec::new(),
         tolerates_everything: true,
+        waiting: None,
     }
 }
 

@@ -208,16 +208,8 @@ fn unknown_keys_are_ignored_in_observations_and_refused_in_fleets() {
         ("name: lagoon", "name: harbor", "harbor"),
         ("name: lagoon", "name: ../lagoon", "lagoon"),
         ("strategy: phase-out", "strategy: phaseout", "phaseout"),
-        (
-            "live: {recorded: recorded/harbor.observed.json}",
-            "live: {}",
-            "live",
-        ),
-        (
-            "recorded/harbor.observed.json}",
-            "x.json, assumed: y.json}",
-            "assumed",
-        ),
+        ("live: {world: worlds/demo.yaml}", "live: {}", "live"),
+        ("worlds/demo.yaml}", "x.yaml, assumed: y.json}", "assumed"),
         (
             "apiVersion: stairway/v1",
             "apiVersion: stairway/v2",

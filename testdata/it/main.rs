@@ -5,6 +5,7 @@
     reason = "tests start the real binary and read and write committed files"
 )]
 
+mod approve;
 mod cli;
 mod configs;
 mod demo;
@@ -13,7 +14,10 @@ mod fleet;
 mod hostile;
 mod inputs;
 mod limits;
+mod runs;
 mod scenarios;
 mod secrets;
 mod support;
 mod tidy;
+mod transcript;
+mod world;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 ///
 /// `diff` writes the wire's `Difference`, and `audit` reads plans as they are on the wire and knows the
 /// phase-out taint; neither reaches into how plans are proposed.
-const ARROWS: [(&str, &[&str]); 8] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("model", &[]),
     ("codec", &["model"]),
     ("catalog", &["model"]),
@@ -28,17 +28,34 @@ const ARROWS: [(&str, &[&str]); 8] = [
             "diff::generation",
         ],
     ),
-    ("report", &["model", "plan::wire", "diff::text"]),
+    ("approve", &["model", "plan::wire"]),
+    ("journal", &["model", "plan::wire"]),
+    (
+        "verify",
+        &[
+            "model",
+            "policy",
+            "journal::Health",
+            "diff::generation",
+            "diff::normalize",
+        ],
+    ),
+    (
+        "next",
+        &["model", "policy", "plan::wire", "journal", "verify"],
+    ),
+    ("report", &["model", "plan::wire", "diff::text", "journal"]),
 ];
 
 /// Foreign crate → the files that may name it. `serde`, `serde_json`, `schemars` and `thiserror` are
 /// everywhere: they are how types are written.
-const DOORS: [(&str, &[&str]); 17] = [
+const DOORS: [(&str, &[&str]); 19] = [
     ("annotate_snippets", &["src/render/excerpt.rs"]),
     (
         "clap",
         &[
             "src/cli/args.rs",
+            "src/cli/args/world.rs",
             "src/cli/commands/man.rs",
             "src/cli/commands/schema.rs",
             "src/cli/mod.rs",
@@ -65,7 +82,15 @@ const DOORS: [(&str, &[&str]); 17] = [
             "src/render/jsonnet/words.rs",
         ],
     ),
-    ("rustix", &["src/cli/ambient.rs", "src/render/limits.rs"]),
+    (
+        "rustix",
+        &[
+            "src/actuate/process.rs",
+            "src/cli/ambient.rs",
+            "src/render/limits.rs",
+            "src/store/disk.rs",
+        ],
+    ),
     ("serde_json_canonicalizer", &["src/core/model/digest.rs"]),
     (
         "serde_saphyr",
@@ -79,7 +104,9 @@ const DOORS: [(&str, &[&str]); 17] = [
     ("similar", &["src/core/diff/text.rs"]),
     ("tabled", &["src/core/report/table.rs"]),
     ("tempfile", &["src/files.rs"]),
-    ("tokio", &[]),
+    ("git2", &["src/vcs.rs"]),
+    ("ssh_key", &["src/core/approve/sshsig.rs"]),
+    ("tokio", &["src/actuate/process.rs"]),
     ("kube", &[]),
 ];
 

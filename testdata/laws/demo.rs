@@ -10,11 +10,11 @@ use stairway_core::policy::settings::{GroupSettings, Settings, Strategy};
 use stairway_world::World;
 use std::path::Path;
 
-const CLUSTERS: [&str; 8] = [
+pub(crate) const CLUSTERS: [&str; 8] = [
     "canyon", "delta", "glacier", "harbor", "lagoon", "meadow", "summit", "tundra",
 ];
 
-fn case(name: &str) -> Case {
+pub(crate) fn case(name: &str) -> Case {
     let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/demo");
     let options = RenderOptions {
         worker: WorkerMode::InProcess,

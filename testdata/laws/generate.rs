@@ -390,6 +390,7 @@ fn pod(name: &str, node: &str, owner: Option<&str>) -> Pod {
         memory_mib: Known::default(),
         volume_zones: Vec::new(),
         tolerates_everything: false,
+        waiting: None,
     }
 }
 

@@ -100,18 +100,23 @@ pub(crate) fn run(
             Action::Kube {
                 verb, object, body, ..
             } => {
-                if !kube::act(world, verb, object, body) {
-                    return Err(format!("{}: {verb} {object}: not found", step.id));
-                }
+                kube::act(world, verb, object, body)
+                    .map_err(|error| format!("{}: {verb} {object}: {error}", step.id))?;
             }
             Action::Wait(wait) => {
-                if let Condition::NodegroupNotBusy { nodegroup } = &wait.condition {
+                if let Condition::NodegroupNotBusy { nodegroup, .. } = &wait.condition {
                     world.let_sessions_end(nodegroup);
                 }
             }
         }
+        // What was begun goes on by itself, and the next action waits for it.
+        world.settle();
     }
-    Ok(())
+    let updates = world.cluster.updates.items();
+    match updates.iter().find(|update| update.status == "Failed") {
+        Some(failed) => Err(format!("{}: {:?}", step.id, failed.errors)),
+        None => Ok(()),
+    }
 }
 
 /// What a reader sees of the world: the same, with sensitive values as digests.

@@ -1,10 +1,16 @@
 //! One file per command: a request in, text and an exit code out.
 
+pub(super) mod apply;
+pub(super) mod approve;
 pub(super) mod diff;
 pub(super) mod explain;
 pub(super) mod man;
 pub(super) mod observe;
 pub(super) mod plan;
+pub(super) mod rehearse;
 pub(super) mod render;
+pub(super) mod rollback;
 pub(super) mod schema;
 pub(super) mod show;
+pub(super) mod status;
+pub(super) mod world;

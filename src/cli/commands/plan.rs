@@ -7,7 +7,7 @@ use crate::cli::request::PlanRequest;
 use crate::cli::session::{Session, Tour};
 use crate::pipeline::{Loaded, plan_cluster};
 use crate::store::{Kept, PlanFolder, SetDraft, Writer};
-use stairway_core::model::canonical_bytes;
+use stairway_core::model::{Observation, canonical_bytes};
 use stairway_core::plan::Planned;
 use stairway_core::plan::wire::{Plan, Severity, Summary};
 use stairway_core::report::{plan_markdown, plan_table, planset_markdown};
@@ -33,7 +33,12 @@ pub(crate) fn run(session: &mut Session<'_>, request: &PlanRequest) -> Result<u8
     let catalog = session.catalog;
     let make = |loaded: &Loaded| {
         let planned = plan_cluster(loaded, &request.options, catalog)?;
-        Ok(Made::of(planned, request.format, out.is_some()))
+        let observed = loaded.live.as_ref().map(|live| &live.observation);
+        Ok(Made::of(
+            planned,
+            request.format,
+            observed.filter(|_| out.is_some()),
+        ))
     };
     let writer = out.as_deref().map(Writer::start);
     let mut draft = SetDraft::default();
@@ -89,14 +94,17 @@ struct Made {
 }
 
 impl Made {
-    fn of(planned: Planned, format: PlanFormat, write: bool) -> Self {
+    fn of(planned: Planned, format: PlanFormat, observed: Option<&Observation>) -> Self {
         let keep_json = format == PlanFormat::Json;
-        let json = if write || keep_json {
+        let json = if observed.is_some() || keep_json {
             canonical_bytes(&planned.plan)
         } else {
             Vec::new()
         };
-        let folder = write.then(|| PlanFolder::of(&planned, &json, &plan_markdown(&planned.plan)));
+        let folder = observed.map(|observed| {
+            PlanFolder::of(&planned, &json, &plan_markdown(&planned.plan))
+                .with_observation(observed)
+        });
         let (summary, codes) = (planned.plan.summary.clone(), codes_of(&planned.plan));
         let kept = if keep_json {
             Kept::Json(json)

@@ -6,8 +6,10 @@ use crate::cli::exit_code;
 use crate::cli::session::Session;
 use crate::config::FleetFile;
 use schemars::{Schema, schema_for};
+use stairway_core::journal::Event;
 use stairway_core::model::Observation;
 use stairway_core::plan::wire::{Plan, PlanSet};
+use stairway_world::WorldFile;
 
 /// Prints the JSON Schema of a file.
 ///
@@ -26,6 +28,8 @@ fn of(name: SchemaName) -> Schema {
         SchemaName::Planset => schema_for!(PlanSet),
         SchemaName::Observation => schema_for!(Observation),
         SchemaName::Fleet => schema_for!(FleetFile),
+        SchemaName::World => schema_for!(WorldFile),
+        SchemaName::Journal => schema_for!(Event),
     }
 }
 

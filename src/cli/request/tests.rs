@@ -65,7 +65,7 @@ fn wrong_command_lines_are_usage_errors() {
         "render --live x",
         "diff --text --format json",
         "show",
-        "schema world",
+        "schema nothing",
         "completions tcl",
         "plna",
         "--nonsense",

@@ -3,7 +3,7 @@
 use super::argv::{self, Command};
 use super::{Faults, Subject};
 use crate::catalog::{Bootstrap, SupportState};
-use crate::model::{AddonVersion, Condition, KubeMinor};
+use crate::model::{AddonVersion, Condition, KubeMinor, LiveNodegroup, Node, Observation};
 use crate::plan::wire::{Action, LaterStep, Step, StepKind};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,6 +43,14 @@ pub(super) struct Cluster {
     gone: BTreeSet<String>,
 }
 
+/// A managed group carries the taint itself; of a self-managed one, every node does.
+fn is_marked(live: &LiveNodegroup, observed: &Observation) -> bool {
+    let mut nodes = observed.nodes_of(&live.name).peekable();
+    let tainted = |node: &Node| node.taints.iter().any(|taint| taint == TAINT);
+    crate::diff::generation::has_phase_out_taint(live)
+        || (!live.managed && nodes.peek().is_some() && nodes.all(tainted))
+}
+
 impl Cluster {
     pub(super) fn of(subject: &Subject<'_>) -> Self {
         let observed = subject.observed;
@@ -61,7 +69,7 @@ impl Cluster {
                     version: oldest,
                     core: (subject.is_core)(&live.name, &live.spec),
                     empty: known_nodes && observed.nodes_of(&live.name).next().is_none(),
-                    marked: crate::diff::generation::has_phase_out_taint(live),
+                    marked: is_marked(live, observed),
                     verified: true,
                     ..Group::default()
                 },
@@ -409,6 +417,13 @@ impl Cluster {
 
     fn drain(&mut self, command: &Command<'_>, step: &Step, faults: &mut Faults) {
         let name = command.get(&["n", "name"]).unwrap_or_default();
+        if command.get(&["undo"]).is_some() {
+            // `--undo` opens the nodes again; whether pods came back nobody knows.
+            if let Some(group) = self.groups.get_mut(name) {
+                group.empty = false;
+            }
+            return;
+        }
         let successor = self
             .groups
             .get(name)
@@ -520,7 +535,7 @@ impl Cluster {
         {
             group.verified = true;
         }
-        if let Condition::NodegroupNotBusy { nodegroup } = condition
+        if let Condition::NodegroupNotBusy { nodegroup, .. } = condition
             && let Some(group) = self.groups.get_mut(nodegroup)
         {
             group.empty = true;

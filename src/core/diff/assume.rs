@@ -122,6 +122,7 @@ fn nodes(desired: &Desired) -> Vec<Node> {
                 },
                 ready: Known::Value(true),
                 unschedulable: false,
+                taints: Vec::new(),
                 zone: Known::default(),
                 instance_type: Known::default(),
             });

@@ -1,8 +1,32 @@
 //! Conditions are data: a plan carries them, a verifier evaluates them on live facts.
 
-use super::{AddonVersion, KubeMinor};
+use super::{AddonVersion, KubeMinor, Pod};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// Chooses pods by namespace and labels.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PodSelector {
+    /// A namespace glob.
+    pub namespace: String,
+    /// Labels that all must match: `component=singleuser-server,tier=user`.
+    pub selector: String,
+}
+
+impl PodSelector {
+    /// Returns true when the selector chooses `pod`.
+    pub fn matches(&self, pod: &Pod) -> bool {
+        glob_matches(&self.namespace, &pod.namespace)
+            && self.selector.split(',').all(|term| {
+                let (key, value) = term.split_once('=').unwrap_or((term, ""));
+                pod.labels
+                    .get(key.trim())
+                    .is_some_and(|v| value.is_empty() || v == value.trim())
+            })
+    }
+}
 
 /// A statement about a live cluster.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -26,6 +50,9 @@ pub enum Condition {
     UpgradeInsightsClear {
         /// The minor.
         version: KubeMinor,
+        /// Ids of insights that do not count: waived, or judged by the plan's own rules.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        accepted: Vec<String>,
     },
     /// Every rollback insight is PASSING or WARNING; UNKNOWN does not count.
     RollbackInsightsClear,
@@ -61,6 +88,16 @@ pub enum Condition {
         /// The group.
         nodegroup: String,
     },
+    /// No node of the group carries stairway's phase-out taint, and the group does not either.
+    NodegroupUntainted {
+        /// The group.
+        nodegroup: String,
+    },
+    /// No node of the group is cordoned.
+    NodegroupUncordoned {
+        /// The group.
+        nodegroup: String,
+    },
     /// No pod but daemons is left on the group.
     NodegroupEmpty {
         /// The group.
@@ -70,6 +107,9 @@ pub enum Condition {
     NodegroupNotBusy {
         /// The group.
         nodegroup: String,
+        /// Which pods count as activity.
+        #[serde(default)]
+        activity: Vec<PodSelector>,
     },
     /// The group is the one that the plan saw: same ARN and creation time.
     NodegroupIdentity {
@@ -93,6 +133,9 @@ pub enum Condition {
     CoreElsewhere {
         /// The group that is about to go.
         nodegroup: String,
+        /// The other groups that carry the core.
+        #[serde(default)]
+        core: Vec<String>,
     },
     /// The EKS-managed add-on is ACTIVE at this version.
     AddonActive {
@@ -105,6 +148,13 @@ pub enum Condition {
     AddonAbsent {
         /// Its name.
         addon: String,
+    },
+    /// The EKS-managed add-on is ACTIVE, and its settings are as git declares them.
+    AddonSettings {
+        /// Its name.
+        addon: String,
+        /// Field → value in git, sensitive ones as digests.
+        expected: Map<String, Value>,
     },
     /// The workload of kube-system is rolled out: all replicas updated and available.
     WorkloadRolledOut {
@@ -137,10 +187,40 @@ pub enum Condition {
         nodegroup: String,
         /// The eksctl fields.
         fields: Vec<String>,
+        /// Dotted path of each setting → its value in git; null for a setting that git leaves out.
+        #[serde(default)]
+        expected: Map<String, Value>,
+        /// The same paths → the values before, for the way back.
+        #[serde(default)]
+        was: Map<String, Value>,
     },
     /// A person confirmed that the runbook of a manual step was done.
     OperatorConfirms {
         /// What is confirmed.
         what: String,
     },
+}
+
+/// Returns true when `glob` (`*` any run, `?` one character) matches all of `text`.
+pub fn glob_matches(glob: &str, text: &str) -> bool {
+    let glob: Vec<char> = glob.chars().collect();
+    let text: Vec<char> = text.chars().collect();
+    let (mut g, mut t) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while t < text.len() {
+        if g < glob.len() && (glob[g] == '?' || (glob[g] == text[t] && glob[g] != '*')) {
+            g += 1;
+            t += 1;
+        } else if g < glob.len() && glob[g] == '*' {
+            star = Some((g, t));
+            g += 1;
+        } else if let Some((star_g, star_t)) = star {
+            g = star_g + 1;
+            t = star_t + 1;
+            star = Some((star_g, t));
+        } else {
+            return false;
+        }
+    }
+    glob[g..].iter().all(|c| *c == '*')
 }

@@ -10,7 +10,7 @@ mod observation;
 mod time;
 mod version;
 
-pub use condition::Condition;
+pub use condition::{Condition, PodSelector, glob_matches};
 pub use digest::{Digest, canonical_bytes};
 pub use known::Known;
 pub use observation::{

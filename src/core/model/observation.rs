@@ -209,6 +209,9 @@ pub struct Node {
     /// Cordoned.
     #[serde(default)]
     pub unschedulable: bool,
+    /// Keys of its taints.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub taints: Vec<String>,
     /// Availability zone.
     #[serde(default)]
     pub zone: Known<String>,
@@ -245,6 +248,9 @@ pub struct Pod {
     /// True when a toleration without key and effect lets it return to any node.
     #[serde(default)]
     pub tolerates_everything: bool,
+    /// Why a container of it does not run: `CrashLoopBackOff`, `CreateContainerConfigError`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<String>,
 }
 
 impl Pod {

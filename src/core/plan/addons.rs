@@ -4,13 +4,14 @@ use super::draft::{Draft, facts, finding, wait};
 use super::files::addon_file;
 use super::steps;
 use super::wire::{Action, BlockedBy, Rollback, Severity, Step, StepKind};
+use crate::diff::normalize;
 use crate::model::{AddonVersion, Condition, KubeMinor};
 use crate::policy::addons::{
     AddonState, CORE_ADDONS, CoreAddon, Fit, Offer, VPC_CNI_MINORS_PER_STEP, kube_proxy_fits,
     live_addon, stops,
 };
 use crate::policy::skew;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 /// eksctl's default of 25 minutes; add-ons settle within minutes or hang.
 const ADDON_WAIT_SECONDS: u32 = 25 * 60;
@@ -316,11 +317,11 @@ fn configure(draft: &mut Draft<'_>, name: &str, fields: &[String]) {
         argv: argv.iter().map(|arg| (*arg).to_owned()).collect(),
         files: vec![reference],
     }];
-    let active = Condition::AddonActive {
+    let settled = Condition::AddonSettings {
         addon: name.to_owned(),
-        version,
+        expected: settings_in_git(draft, name, fields),
     };
-    step.wait = Some(wait(active, ADDON_WAIT_SECONDS));
+    step.wait = Some(wait(settled, ADDON_WAIT_SECONDS));
     step.duration = draft.duration("update-addon", None);
     step.rollback = Rollback::Manual {
         runbook: format!(
@@ -328,6 +329,23 @@ fn configure(draft: &mut Draft<'_>, name: &str, fields: &[String]) {
         ),
     };
     draft.emit(step, Vec::new());
+}
+
+/// What each changed field must be for the step to be done; sensitive values as digests.
+fn settings_in_git(draft: &Draft<'_>, name: &str, fields: &[String]) -> Map<String, Value> {
+    let addons = draft.input.desired.addons.as_ref();
+    let spec = addons.and_then(|addons| Some(addons.get(name)?.spec.clone()));
+    let spec = normalize::redact_addon(&spec.unwrap_or_default(), draft.input.catalog);
+    let tops = fields
+        .iter()
+        .map(|path| path.split('.').next().unwrap_or(path));
+    tops.map(|top| {
+        (
+            top.to_owned(),
+            spec.get(top).cloned().unwrap_or(Value::Null),
+        )
+    })
+    .collect()
 }
 
 /// A self-managed kube-proxy that was left behind catches up without a hop.

@@ -52,7 +52,7 @@ pub(super) struct Draft<'a> {
     /// Groups whose own move is held back.
     pub(super) stuck: BTreeMap<String, Stuck>,
     /// Tainted groups that wait for their people, in order: old name and successor.
-    pub(super) leaving: Vec<(String, String)>,
+    pub(super) leaving: Vec<(String, Option<String>)>,
 }
 
 /// A group whose own move is held back: nothing else may count on it.

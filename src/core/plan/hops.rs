@@ -55,7 +55,10 @@ fn upgrade(draft: &Draft<'_>, from: KubeMinor, next: KubeMinor) -> Step {
     step.preconditions = vec![
         Condition::ControlPlaneSettled { version: from },
         Condition::NodesWithinSkew { version: next },
-        Condition::UpgradeInsightsClear { version: next },
+        Condition::UpgradeInsightsClear {
+            version: next,
+            accepted: accepted_insights(draft, next),
+        },
     ];
     step.actions = vec![control_plane_action(draft, next)];
     let settled = Condition::ControlPlaneSettled { version: next };
@@ -66,6 +69,17 @@ fn upgrade(draft: &Draft<'_>, from: KubeMinor, next: KubeMinor) -> Step {
         until: format!("{ROLLBACK_WINDOW_DAYS} days after it completes"),
     };
     step
+}
+
+/// Insights in ERROR with which the step runs all the same: waived, or judged by our own rules.
+/// Where neither holds, the hop is blocked and this list has no say.
+fn accepted_insights(draft: &Draft<'_>, next: KubeMinor) -> Vec<String> {
+    let known = draft.input.observed.insights.items().iter();
+    known
+        .filter(|insight| insight.category == "UPGRADE_READINESS" && insight.status == "ERROR")
+        .filter(|insight| insight.version.value().is_none_or(|v| *v <= next))
+        .map(|insight| insight.id.clone())
+        .collect()
 }
 
 /// eksctl with an exact version: `auto` would hop again on a second run.

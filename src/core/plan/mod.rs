@@ -11,7 +11,9 @@ mod replace;
 mod rollback;
 mod steps;
 mod summary;
+mod undo;
 pub mod wire;
 
 pub use propose::{PlanInput, Planned, StepFile, propose};
 pub use summary::total;
+pub use undo::{Touched, Undo, undo};

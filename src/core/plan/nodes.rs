@@ -48,6 +48,23 @@ fn scale(draft: &mut Draft<'_>, differences: &GroupDifferences) {
     draft.emit(step, Vec::new());
 }
 
+/// What each changed setting is, and what it must be for the step to be done.
+fn settings_of(fields: &[&FieldDifference]) -> (Map<String, Value>, Map<String, Value>) {
+    let side = |pick: fn(&FieldDifference) -> Option<&Value>| {
+        fields
+            .iter()
+            .map(|field| {
+                let value = pick(field).cloned().unwrap_or(Value::Null);
+                (field.path.clone(), value)
+            })
+            .collect()
+    };
+    (
+        side(|field| field.live.as_ref()),
+        side(|field| field.desired.as_ref()),
+    )
+}
+
 /// Labels, taints, tags and update settings of managed groups, one API call each.
 fn update(draft: &mut Draft<'_>, differences: &GroupDifferences) {
     let name = &differences.live;
@@ -64,14 +81,21 @@ fn update(draft: &mut Draft<'_>, differences: &GroupDifferences) {
         let back = config_change(name, &fields, true);
         let action = draft.eks("UpdateNodegroupConfig", forward);
         let undo = draft.eks("UpdateNodegroupConfig", back);
-        let step = steps::update(draft, name, tops(&fields), vec![action], vec![undo]);
+        let step = steps::update(
+            draft,
+            name,
+            settings_of(&fields),
+            tops(&fields),
+            vec![action],
+            vec![undo],
+        );
         emit_update(draft, step, &fields);
     }
     let tags = by_api(Api::EksTagResource);
     if !tags.is_empty() {
         let actions = tag_actions(draft, name, &tags, false);
         let undo = tag_actions(draft, name, &tags, true);
-        let step = steps::update(draft, name, tops(&tags), actions, undo);
+        let step = steps::update(draft, name, settings_of(&tags), tops(&tags), actions, undo);
         emit_update(draft, step, &tags);
     }
     for api in [Api::EksNodegroupVersion, Api::AutoScalingGroup] {
@@ -577,7 +601,7 @@ fn retire_older(draft: &mut Draft<'_>, live: &str, successor: &str) -> bool {
     let held = if empty {
         drop_empty(draft, live, &group, Some(&new), &held)
     } else {
-        retire(draft, live, &group, &new, strategy, &held)
+        retire(draft, live, &group, Some(&new), strategy, &held)
     };
     draft.replaced.insert(live.to_owned(), new);
     held
@@ -721,7 +745,7 @@ fn drop_undeclared(draft: &mut Draft<'_>, live: &str, group: &Group) -> bool {
         Strategy::PhaseOut => Vec::new(),
         Strategy::Swap | Strategy::Recreate | Strategy::InPlace => blockers_of_drain(draft, live),
     };
-    retire(draft, live, group, "other groups", strategy, &held)
+    retire(draft, live, group, None, strategy, &held)
 }
 
 /// R4 for the config as a whole: at this version eksctl refuses every file with such a group.

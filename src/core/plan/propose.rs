@@ -2,7 +2,8 @@
 
 use super::draft::Draft;
 use super::wire::{
-    BlockedBy, Finding, GroupStart, Inputs, LaterStep, PLAN_FORMAT, Plan, Severity, Summary, Tool,
+    BlockedBy, Finding, GroupStart, Identity, Inputs, LaterStep, PLAN_FORMAT, Plan, Severity,
+    Summary, Tool,
 };
 use super::{addons, hops, nodes, preflight, rollback, summary};
 use crate::catalog::Catalog;
@@ -92,7 +93,7 @@ pub fn propose(input: &PlanInput<'_>) -> Planned {
     seal(draft, from, asked, rollback)
 }
 
-fn seal(
+pub(super) fn seal(
     mut draft: Draft<'_>,
     from: Option<KubeMinor>,
     to: Option<KubeMinor>,
@@ -119,6 +120,7 @@ fn seal(
         inputs: input.inputs.clone(),
         name: input.name.clone(),
         flavor: "eks".to_owned(),
+        identity: identity_of(input.observed),
         preview: input.assumed,
         rollback,
         from,
@@ -134,6 +136,15 @@ fn seal(
     Planned {
         plan: plan.seal(),
         files: draft.files,
+    }
+}
+
+/// Returns which cluster an observation is of.
+pub(super) fn identity_of(observed: &Observation) -> Identity {
+    let plane = observed.control_plane.value();
+    Identity {
+        cluster: observed.cluster.clone(),
+        created_at: plane.and_then(|plane| plane.created_at.value()).copied(),
     }
 }
 

@@ -298,7 +298,7 @@ fn hand_over(
     if group.nodes == Some(0) && !group.core {
         take_away(draft, work, old, group, Some(&new), held);
     } else {
-        retire(draft, old, group, &new, strategy, held);
+        retire(draft, old, group, Some(&new), strategy, held);
     }
     if shape.new.hold.is_some() {
         let before = (shape.group.nodes.unwrap_or(shape.min), shape.max);
@@ -318,7 +318,7 @@ pub(super) fn retire(
     draft: &mut Draft<'_>,
     old: &str,
     group: &Group,
-    new: &str,
+    new: Option<&str>,
     strategy: Strategy,
     held: &[BlockedBy],
 ) -> bool {
@@ -332,25 +332,36 @@ pub(super) fn retire(
     }
     if strategy == Strategy::PhaseOut && !blocked {
         // The wait may take weeks: whatever else there is to do comes first.
-        draft.leaving.push((old.to_owned(), new.to_owned()));
+        draft.leaving.push((old.to_owned(), new.map(str::to_owned)));
         return false;
     }
     if strategy == Strategy::PhaseOut {
         let step = steps::phase_out(draft, old);
         draft.emit(step, held.clone());
+        let step = steps::drain(draft, old, group, new.unwrap_or(OTHER_GROUPS));
+        draft.emit(step, held.clone());
     } else {
-        let step = steps::drain(draft, old, group, new);
+        let step = steps::drain(draft, old, group, new.unwrap_or(OTHER_GROUPS));
         draft.emit(step, held.clone());
         if group.core {
             let step = steps::bake(draft, old, &format!("{}-drained", draft.control_plane));
             draft.emit(step, held.clone());
         }
     }
-    let reason = vec![format!("`{new}` has taken over.")];
-    let step = steps::delete(draft, old, group, Some(new), reason);
+    let step = steps::delete(draft, old, group, new, vec![taken_over(new)]);
     draft.emit(step, held);
     draft.groups.remove(old);
     blocked
+}
+
+/// Where pods go when no one group takes over.
+const OTHER_GROUPS: &str = "other groups";
+
+fn taken_over(new: Option<&str>) -> String {
+    match new {
+        Some(new) => format!("`{new}` has taken over."),
+        None => "Nobody is left on it.".to_owned(),
+    }
 }
 
 /// Waits for the people of every tainted group, and deletes the groups.
@@ -361,8 +372,11 @@ pub(super) fn see_off(draft: &mut Draft<'_>) {
         };
         let step = steps::phase_out(draft, &old);
         draft.emit(step, Vec::new());
-        let reason = vec![format!("`{new}` has taken over.")];
-        let step = steps::delete(draft, &old, &group, Some(&new), reason);
+        // Nobody is busy any more; what is left has controllers, which bring it up elsewhere.
+        let to = new.as_deref();
+        let step = steps::drain(draft, &old, &group, to.unwrap_or(OTHER_GROUPS));
+        draft.emit(step, Vec::new());
+        let step = steps::delete(draft, &old, &group, to, vec![taken_over(to)]);
         draft.emit(step, Vec::new());
         draft.groups.remove(&old);
     }

@@ -4,8 +4,9 @@ use super::draft::{Draft, Group, facts, version_value, wait};
 use super::files::NewGroup;
 use super::wire::{Action, Disruption, FileRef, Rollback, Step, StepKind};
 use crate::diff::generation::PHASE_OUT_TAINT;
+pub(super) use crate::diff::generation::PHASE_OUT_TAINT as TAINT;
 use crate::model::{Condition, Known, KubeMinor, Pod};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// eksctl's default of 25 minutes is too short for big groups (eksctl issue #3621).
 const CREATE_TIMEOUT: &str = "40m";
@@ -145,12 +146,11 @@ pub(super) fn bake(draft: &Draft<'_>, subject: &str, target: &str) -> Step {
     step
 }
 
-/// The upper bound that keeps a group from growing: its present size, at least 1, which is EKS's minimum.
-fn cap_of(group: &Group) -> u32 {
-    group.nodes.unwrap_or(1).max(1)
-}
-
-/// Makes the step that taints a group and caps its maximum, so that nothing new lands on it.
+/// Makes the step that taints a group, so that nothing new lands on it.
+///
+/// Its bounds stay as they are: a maximum below the count that an autoscaler
+/// chose meanwhile would end nodes with everything on them, and autoscalers add
+/// no node to a group for pods that do not tolerate its taints.
 pub(super) fn taint(draft: &Draft<'_>, name: &str, group: &Group) -> Step {
     let mut step = draft.step(
         StepKind::TaintNodegroup,
@@ -161,57 +161,38 @@ pub(super) fn taint(draft: &Draft<'_>, name: &str, group: &Group) -> Step {
         "New pods must land on the new group; the autoscaler trusts the taints of live nodes."
             .to_owned(),
     ];
-    let (min, max) = draft.scaling_of(name);
-    let cap = cap_of(group).max(min);
-    step.before = facts([("tainted", json!(false)), ("maxSize", json!(max))]);
-    step.after = facts([("tainted", json!(true)), ("maxSize", json!(cap))]);
+    step.before = facts([("tainted", json!(false))]);
+    step.after = facts([("tainted", json!(true))]);
     step.preconditions = vec![draft.identity(name)];
-    step.actions = mark_actions(draft, name, group, "addOrUpdateTaints", min, cap);
+    step.actions = vec![mark_action(draft, name, group, "addOrUpdateTaints")];
     let tainted = Condition::NodegroupTainted {
         nodegroup: name.to_owned(),
     };
     step.wait = Some(wait(tainted, UPDATE_WAIT_SECONDS));
     step.duration = draft.duration("taint-nodegroup", None);
-    let undo = mark_actions(draft, name, group, "removeTaints", min, max);
-    step.rollback = Rollback::Inverse { actions: undo };
+    step.rollback = Rollback::Inverse {
+        actions: vec![mark_action(draft, name, group, "removeTaints")],
+    };
     step.reversible_until = Some(format!("until `{name}` is deleted"));
     step
 }
 
-/// Taints or untaints every node of a group and sets its bounds.
-fn mark_actions(
-    draft: &Draft<'_>,
-    name: &str,
-    group: &Group,
-    change: &str,
-    min: u32,
-    max: u32,
-) -> Vec<Action> {
+/// Taints or untaints every node of a group, those to come included where EKS does it.
+fn mark_action(draft: &Draft<'_>, name: &str, group: &Group, change: &str) -> Action {
     if group.managed {
         let taint = json!([{"key": PHASE_OUT_TAINT, "value": "true", "effect": "NO_SCHEDULE"}]);
-        return vec![draft.eks(
+        return draft.eks(
             "UpdateNodegroupConfig",
-            json!({
-                "nodegroupName": name,
-                "taints": {change: taint},
-                "scalingConfig": {"minSize": min, "maxSize": max},
-            }),
-        )];
+            json!({"nodegroupName": name, "taints": {change: taint}}),
+        );
     }
-    let (least, most) = (min.to_string(), max.to_string());
     let taint = json!({"key": PHASE_OUT_TAINT, "value": "true", "effect": "NoSchedule"});
-    vec![
-        draft.eksctl(
-            &["scale", "nodegroup"],
-            &["-n", name, "--nodes-min", &least, "--nodes-max", &most],
-        ),
-        Action::Kube {
-            verb: "patch-nodes".to_owned(),
-            object: format!("nodes?nodegroup={name}"),
-            body: json!({change: [taint]}),
-            only_if: None,
-        },
-    ]
+    Action::Kube {
+        verb: "patch-nodes".to_owned(),
+        object: format!("nodes?nodegroup={name}"),
+        body: json!({change: [taint]}),
+        only_if: None,
+    }
 }
 
 /// Makes the step that keeps an empty group empty until it is deleted.
@@ -282,6 +263,7 @@ pub(super) fn phase_out(draft: &Draft<'_>, name: &str) -> Step {
     }];
     let condition = Condition::NodegroupNotBusy {
         nodegroup: name.to_owned(),
+        activity: draft.input.settings.activity.clone(),
     };
     let at_most = draft.input.settings.phase_out_at_most;
     // Sessions end on the scale of hours; a minute between reads is soon enough.
@@ -335,8 +317,10 @@ pub(super) fn delete(
         });
     }
     if group.core {
+        let others = draft.groups.iter().filter(|(n, g)| g.core && *n != name);
         step.preconditions.push(Condition::CoreElsewhere {
             nodegroup: name.to_owned(),
+            core: others.map(|(n, _)| n.clone()).collect(),
         });
     }
     step.actions = vec![delete_action(draft, name)];
@@ -471,6 +455,7 @@ fn scale_action(draft: &Draft<'_>, name: &str, managed: bool, bounds: (u32, u32)
 pub(super) fn update(
     draft: &Draft<'_>,
     name: &str,
+    (before, expected): (Map<String, Value>, Map<String, Value>),
     fields: Vec<String>,
     actions: Vec<Action>,
     undo: Vec<Action>,
@@ -489,6 +474,8 @@ pub(super) fn update(
     let settled = Condition::NodegroupSettings {
         nodegroup: name.to_owned(),
         fields,
+        expected,
+        was: before,
     };
     step.wait = Some(wait(settled, UPDATE_WAIT_SECONDS));
     step.duration = draft.duration("update-nodegroup", None);

@@ -1,6 +1,6 @@
 //! The plan as it is written, read, digested and approved.
 
-use crate::model::{Condition, Digest, KubeMinor, Timestamp};
+use crate::model::{ClusterId, Condition, Digest, KubeMinor, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -30,6 +30,8 @@ pub struct Plan {
     pub name: String,
     /// `eks` or `eks-anywhere`.
     pub flavor: String,
+    /// The cluster that the plan is for, and no other.
+    pub identity: Identity,
     /// True when live was assumed: the plan can be read, never applied.
     pub preview: bool,
     /// True for a plan that was asked to go one minor down.
@@ -52,6 +54,17 @@ pub struct Plan {
     pub findings: Vec<Finding>,
     /// Totals for the first and last line.
     pub summary: Summary,
+}
+
+/// Which cluster a plan is for: applying it anywhere else is refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Identity {
+    /// Name, region and account.
+    #[serde(flatten)]
+    pub cluster: ClusterId,
+    /// When its control plane was made; a cluster made again under the old name is another one.
+    #[serde(default)]
+    pub created_at: Option<Timestamp>,
 }
 
 /// Name and version of the program.

@@ -6,3 +6,4 @@ pub mod settings;
 pub mod skew;
 #[cfg(test)]
 mod tests;
+pub mod windows;

@@ -1,6 +1,6 @@
 //! What the fleet's owner decides: strategies, roles, activity, waivers.
 
-use crate::model::{Pod, Timestamp};
+use crate::model::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -66,27 +66,7 @@ pub enum NodePace {
 }
 
 /// Pods that count as activity.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ActivitySelector {
-    /// A namespace glob.
-    pub namespace: String,
-    /// Labels that all must match: `component=singleuser-server,tier=user`.
-    pub selector: String,
-}
-
-impl ActivitySelector {
-    /// Returns true when `pod` counts as activity.
-    pub fn matches(&self, pod: &Pod) -> bool {
-        glob_matches(&self.namespace, &pod.namespace)
-            && self.selector.split(',').all(|term| {
-                let (key, value) = term.split_once('=').unwrap_or((term, ""));
-                pod.labels
-                    .get(key.trim())
-                    .is_some_and(|v| value.is_empty() || v == value.trim())
-            })
-    }
-}
+pub use crate::model::{PodSelector as ActivitySelector, glob_matches};
 
 /// Which groups are core.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -198,43 +178,24 @@ impl Waiver {
     }
 }
 
-/// Returns true when `glob` (`*` any run, `?` one character) matches all of `text`.
-pub fn glob_matches(glob: &str, text: &str) -> bool {
-    let glob: Vec<char> = glob.chars().collect();
-    let text: Vec<char> = text.chars().collect();
-    let (mut g, mut t) = (0, 0);
-    let mut star: Option<(usize, usize)> = None;
-    while t < text.len() {
-        if g < glob.len() && (glob[g] == '?' || (glob[g] == text[t] && glob[g] != '*')) {
-            g += 1;
-            t += 1;
-        } else if g < glob.len() && glob[g] == '*' {
-            star = Some((g, t));
-            g += 1;
-        } else if let Some((star_g, star_t)) = star {
-            g = star_g + 1;
-            t = star_t + 1;
-            star = Some((star_g, t));
-        } else {
-            return false;
-        }
-    }
-    glob[g..].iter().all(|c| *c == '*')
-}
-
 /// Durations as people write them in the fleet file: `90s`, `30m`, `12h`, `60d`.
-mod duration_text {
+pub(super) mod duration_text {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
     #[expect(
         clippy::trivially_copy_pass_by_ref,
         reason = "the signature is serde's"
     )]
-    pub(super) fn serialize<S: Serializer>(seconds: &u32, out: S) -> Result<S::Ok, S::Error> {
+    pub(in crate::policy) fn serialize<S: Serializer>(
+        seconds: &u32,
+        out: S,
+    ) -> Result<S::Ok, S::Error> {
         out.serialize_str(&super::write_duration(*seconds))
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<u32, D::Error> {
+    pub(in crate::policy) fn deserialize<'de, D: Deserializer<'de>>(
+        input: D,
+    ) -> Result<u32, D::Error> {
         let text = String::deserialize(input)?;
         super::read_duration(&text).map_err(D::Error::custom)
     }

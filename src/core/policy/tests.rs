@@ -266,6 +266,7 @@ fn activity_is_a_namespace_and_all_of_its_labels() {
         memory_mib: Known::default(),
         volume_zones: Vec::new(),
         tolerates_everything: false,
+        waiting: None,
     };
     let selector = |namespace: &str, selector: &str| ActivitySelector {
         namespace: namespace.to_owned(),

@@ -13,7 +13,7 @@ pub fn condition_in_words(condition: &Condition) -> String {
         Condition::NodesWithinSkew { version } => format!(
             "every kubelet, and what every group would boot, is legal under a control plane at {version}"
         ),
-        Condition::UpgradeInsightsClear { version } => {
+        Condition::UpgradeInsightsClear { version, .. } => {
             format!("no upgrade insight for {version} is in ERROR")
         }
         Condition::RollbackInsightsClear => {
@@ -43,7 +43,7 @@ pub fn condition_in_words(condition: &Condition) -> String {
         Condition::NodegroupEmpty { nodegroup } => {
             format!("no pod but daemons is left on nodegroup `{nodegroup}`")
         }
-        Condition::NodegroupNotBusy { nodegroup } => {
+        Condition::NodegroupNotBusy { nodegroup, .. } => {
             format!("no pod that counts as activity is left on nodegroup `{nodegroup}`")
         }
         Condition::NodegroupIdentity {
@@ -58,16 +58,19 @@ pub fn condition_in_words(condition: &Condition) -> String {
         } => {
             format!("nodegroup `{nodegroup}` may scale from {min} to {max}")
         }
-        Condition::CoreElsewhere { nodegroup } => {
+        Condition::CoreElsewhere { nodegroup, .. } => {
             format!("a core group other than `{nodegroup}` has a Ready node")
         }
         Condition::AddonActive { .. }
         | Condition::AddonAbsent { .. }
+        | Condition::AddonSettings { .. }
         | Condition::WorkloadRolledOut { .. }
         | Condition::WorkloadStuckOnSecurityContext { .. }
         | Condition::HealthNotWorse { .. }
         | Condition::SupportType { .. }
         | Condition::NodegroupSettings { .. }
+        | Condition::NodegroupUntainted { .. }
+        | Condition::NodegroupUncordoned { .. }
         | Condition::OperatorConfirms { .. } => other_condition(condition),
     }
 }
@@ -80,6 +83,9 @@ fn other_condition(condition: &Condition) -> String {
         }
         Condition::AddonAbsent { addon } => {
             format!("add-on `{addon}` is not installed through EKS")
+        }
+        Condition::AddonSettings { addon, .. } => {
+            format!("add-on `{addon}` is ACTIVE, and its settings are as git declares")
         }
         Condition::WorkloadRolledOut {
             workload,
@@ -101,12 +107,20 @@ fn other_condition(condition: &Condition) -> String {
             say_seconds(u64::from(*seconds))
         ),
         Condition::SupportType { value } => format!("the cluster's support type is {value}"),
-        Condition::NodegroupSettings { nodegroup, fields } => {
+        Condition::NodegroupSettings {
+            nodegroup, fields, ..
+        } => {
             let quoted: Vec<String> = fields.iter().map(|field| format!("`{field}`")).collect();
             format!(
                 "nodegroup `{nodegroup}` has {} as git declares",
                 list(&quoted)
             )
+        }
+        Condition::NodegroupUntainted { nodegroup } => {
+            format!("nodegroup `{nodegroup}` carries the phase-out taint no more")
+        }
+        Condition::NodegroupUncordoned { nodegroup } => {
+            format!("no node of nodegroup `{nodegroup}` is cordoned")
         }
         Condition::OperatorConfirms { what } => format!("a person confirmed: {what}"),
         Condition::ControlPlaneSettled { .. }

@@ -17,10 +17,12 @@ mod markdown;
 mod markup;
 mod mermaid;
 mod picture;
+mod status;
 mod style;
 mod summary;
 mod table;
 mod terminal;
+mod timeline;
 mod words;
 
 #[cfg(test)]
@@ -36,6 +38,10 @@ pub use explain::{explain_code, explain_step};
 pub use ladder::LadderStart;
 pub use markdown::{plan_markdown, planset_markdown};
 pub use picture::ladder_picture;
+pub use status::{LockView, StatusView, status_json, status_table, took};
 pub use style::Look;
 pub use summary::{set_summary_line, summary_line};
 pub use terminal::plan_table;
+pub use timeline::{
+    Rehearsal, Sweep, TimelineRow, rehearsal_json, rehearsal_table, sweep_json, sweep_table,
+};

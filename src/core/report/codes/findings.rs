@@ -12,6 +12,14 @@ pub(super) static PAGES: &[Page] = &[
         source: "Amazon EKS API Reference, UpdateClusterVersion, DescribeUpdate",
     },
     Page {
+        code: "STW-R5-UNDO-ENDS",
+        title: "the way back of a run ends before its beginning",
+        meaning: "Some step of the run cannot be undone by a machine, or not any more. What ran after it is undone; it and what ran before it stay.",
+        why: "Undoing earlier steps around one that stays would lead to a cluster that nobody has planned.",
+        remedy: "Follow the runbook of the step that is named, or mend forward: `stairway plan`.",
+        source: "Amazon EKS User Guide, rollback-cluster",
+    },
+    Page {
         code: "STW-R2-SKEW",
         title: "a hop would leave a node too far behind",
         meaning: "After the hop, the kubelet of a group would be more than 3 minors older than the API server (2 below kubelet 1.25), and no step of the plan can move the group before.",

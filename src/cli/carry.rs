@@ -1,0 +1,460 @@
+//! Carries an approved plan out: the lock, the journal, the machine and its real ports.
+
+use super::ambient::Ambient;
+use super::error::CliError;
+use super::exit_code;
+use super::request::RunManner;
+use super::screen::{Screen, StepFace};
+use super::session::Session;
+use super::subject::{Subject, refused};
+use crate::actuate::world::WorldTools;
+use crate::actuate::{Interrupts, StepFiles, ToolEnvironment};
+use crate::approvals;
+use crate::drive::live::{LivePorts, Target as _, Watch, WorldTarget, world_actuator};
+use crate::drive::{Finish, How, Machine, PortError, Report, Runner, run};
+use crate::store::StoreError;
+use crate::store::disk::RealDisk;
+use crate::store::journal::JournalFile;
+use crate::store::lock::{ClusterLock as _, FileLock, LockClaim, LockContent, LockError, LockNote};
+use stairway_core::approve::{Confirmation, Nonce, Requirements, Used, admit};
+use stairway_core::journal::{Event, Fold, Journal, fold};
+use stairway_core::model::{Timestamp, say_seconds};
+use stairway_core::next::Manner;
+use stairway_core::plan::wire::Plan;
+use std::collections::BTreeSet;
+use std::io::{BufRead as _, Write as _};
+
+/// How many hex digits of a digest are printed for confirmation, and asked for at least.
+pub(crate) const DIGEST_DIGITS: usize = 12;
+
+/// Everything that a run needs before it is confirmed.
+pub(crate) struct Carry<'r> {
+    /// The plan and its directory.
+    pub(crate) subject: Subject,
+    /// The cluster.
+    pub(crate) target: WorldTarget,
+    /// What the actions' files hold.
+    pub(crate) files: StepFiles,
+    /// How many approvals count.
+    pub(crate) requirements: Requirements,
+    /// How steps run.
+    pub(crate) manner: Manner,
+    /// How the command was called.
+    pub(crate) asked: &'r RunManner,
+    /// True to go on with a run.
+    pub(crate) resume: bool,
+    /// True to take nothing for done that is not seen.
+    pub(crate) adopt: bool,
+    /// The digest of the plan that this one takes back, if any: its open run is no obstacle.
+    pub(crate) takes_back: Option<String>,
+}
+
+/// The journal and the lock of a run that is about to begin or go on.
+struct Opened {
+    journal: JournalFile<RealDisk>,
+    known: Journal,
+    fold: Fold,
+    lock: FileLock,
+    left: Option<LockContent>,
+}
+
+/// What came of it.
+pub(crate) struct Carried {
+    /// The end.
+    pub(crate) finish: Finish,
+    /// The lock, still held: whoever has more to write down writes it, and lets go.
+    pub(crate) lock: FileLock,
+}
+
+impl Carry<'_> {
+    /// Runs the plan.
+    pub(crate) fn out(mut self, session: &mut Session<'_>) -> Result<Carried, CliError> {
+        let nonce = Ambient::nonce()
+            .map_err(|error| CliError::user(format!("Getting random bytes failed: {error}")))?;
+        let hex = Nonce::of(nonce).as_str().to_owned();
+        let actor = session.ambient.actor();
+        let now = self.now()?;
+        let mut opened = self.open(&hex, &actor, now)?;
+        let outcome = self.confirmed_run(session, &hex, actor, &mut opened);
+        match outcome {
+            Ok(finish) => Ok(Carried {
+                finish,
+                lock: opened.lock,
+            }),
+            Err(error) => {
+                // Nothing was done; a lock that cannot be let go of is freed with this process.
+                let _freed_anyway = opened.lock.release();
+                Err(error)
+            }
+        }
+    }
+
+    fn now(&mut self) -> Result<Timestamp, CliError> {
+        self.target
+            .now()
+            .map_err(|why| CliError::user(format!("Reading the cluster failed: {why}")))
+    }
+
+    /// Takes the lock and reads the journal.
+    fn open(&self, id: &str, actor: &str, at: Timestamp) -> Result<Opened, CliError> {
+        let plan = &self.subject.plan;
+        let path = self.target.store.lock_of(&self.target.cluster);
+        let mut lock = FileLock::new(path);
+        let left = lock.acquire(&LockClaim {
+            id: id.to_owned(),
+            holder: format!("{actor} {}", std::process::id()),
+            at,
+            run: String::new(),
+            plan: plan.digest.clone(),
+        })?;
+        let (journal, known) = match JournalFile::open(RealDisk, &self.subject.dir, &plan.digest) {
+            Ok(opened) => opened,
+            Err(StoreError::Journal { .. }) if self.adopt => {
+                JournalFile::start_over(RealDisk, &self.subject.dir, &plan.digest)?;
+                JournalFile::open(RealDisk, &self.subject.dir, &plan.digest)?
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let folded = fold(plan, &known.events);
+        if let Some(left) = &left {
+            self.admitted_by(left, &known)?;
+        }
+        self.resumable(&folded)?;
+        Ok(Opened {
+            journal,
+            known,
+            fold: folded,
+            lock,
+            left,
+        })
+    }
+
+    fn admitted_by(&self, left: &LockContent, known: &Journal) -> Result<(), CliError> {
+        let hash_of = |seq: u64| {
+            let index = usize::try_from(seq.checked_sub(1)?).ok()?;
+            known.events.get(index).map(Event::hash)
+        };
+        let mut left = left.clone();
+        if let Some(other) = &self.takes_back {
+            left.consumed.retain(|one| one.plan != *other);
+        }
+        let events = known.events.len() as u64;
+        left.admits(&self.subject.plan.digest, events, &hash_of, self.adopt)
+            .map_err(|error| with_ids(error, &self.subject.plan))
+    }
+
+    fn resumable(&self, folded: &Fold) -> Result<(), CliError> {
+        let id = &self.subject.plan.id;
+        if folded.is_over() {
+            return Err(refused(format!(
+                "Applying `{id}` failed: the plan has run to its end"
+            ))
+            .hint("make a new plan: `stairway plan --out plans`"));
+        }
+        match (&folded.run, self.resume) {
+            (Some(run), false) => Err(refused(format!(
+                "Applying `{id}` failed: its run {run} was begun and has not come to its end"
+            ))
+            .hint(format!("`stairway status {id}`, then `stairway apply {id} --resume --approve`"))),
+            (None, true) if !self.adopt => Err(CliError::user(format!(
+                "Resuming `{id}` failed: no run of it was begun here"
+            ))
+            .hint(format!(
+                "leave `--resume` out; where its journal was lost: `stairway apply {id} --resume --adopt --approve`"
+            ))),
+            (Some(_) | None, _) => Ok(()),
+        }
+    }
+
+    /// Asks, lets the plan pass, and runs it.
+    fn confirmed_run(
+        &mut self,
+        session: &mut Session<'_>,
+        hex: &str,
+        actor: String,
+        opened: &mut Opened,
+    ) -> Result<Finish, CliError> {
+        let plan = self.subject.plan.clone();
+        let (confirmation, confirmed) = self.confirm(session, &plan)?;
+        let (signed, notes) = approvals::read_signed(&self.subject.dir);
+        for note in notes {
+            session.terminal.warn(&note);
+        }
+        let used = used(opened, &plan);
+        let wall = session.ambient.now;
+        let approved = admit(
+            plan,
+            &confirmation,
+            &self.requirements,
+            &signed,
+            &used,
+            wall,
+        )?;
+        let digits = hex.get(..6).unwrap_or("000000");
+        let runner = Runner {
+            run: format!("{}-r{digits}", approved.plan().id),
+            actor,
+            confirmed,
+            adopt: self.adopt,
+            torn_bytes: opened.known.torn.as_ref().map_or(0, |torn| torn.bytes),
+        };
+        let manner = self.manner.clone();
+        let mut machine = Machine::new(&approved, opened.fold.clone(), runner, manner);
+        let faces = approved
+            .plan()
+            .steps
+            .iter()
+            .map(|step| StepFace {
+                id: step.id.clone(),
+                expected: step.duration.typical,
+            })
+            .collect();
+        let screen = Screen::start(session.ambient, self.asked.json, faces);
+        let finish = self.run_on(session, opened, &mut machine, &screen, approved.plan());
+        let finish = match finish {
+            Ok(finish) => finish,
+            Err(error) => {
+                return Err(CliError::internal(format!(
+                    "Running the plan failed: {error}"
+                )));
+            }
+        };
+        if finish.how == How::Refused && !self.asked.json {
+            drop(screen);
+            return Err(refused(format!(
+                "Applying `{}` failed: {}",
+                approved.plan().id,
+                finish.why
+            ))
+            .hint(hint_for(How::Refused, approved.plan()).unwrap_or_default()));
+        }
+        screen.finish(&finish, exit_of(finish.how))?;
+        Ok(finish)
+    }
+
+    fn run_on(
+        &mut self,
+        session: &Session<'_>,
+        opened: &mut Opened,
+        machine: &mut Machine<'_>,
+        screen: &Screen,
+        plan: &Plan,
+    ) -> Result<Finish, PortError> {
+        let failed = |error: &dyn std::fmt::Display| PortError::Failed(error.to_string());
+        let environment = ToolEnvironment::of_process();
+        let dir = Some(self.subject.dir.clone());
+        let tools = WorldTools::own(environment, &self.target.store, &self.target.cluster, dir)
+            .map_err(|error| failed(&error))?;
+        let lock = std::mem::replace(&mut opened.lock, FileLock::new(std::path::PathBuf::new()));
+        let interrupts = Interrupts::of_process().map_err(|error| failed(&error))?;
+        let own = opened
+            .left
+            .as_ref()
+            .and_then(|left| left.run_of(&plan.digest));
+        let held = std::cell::RefCell::new(lock);
+        let started = session.ambient.now;
+        let mut ports = LivePorts {
+            target: Box::new(self.target.clone()),
+            actuator: Box::new(world_actuator(&self.target, tools)),
+            journal: opened.journal.clone(),
+            lock: Box::new(Shared(&held)),
+            files: self.files.clone(),
+            interrupts,
+            watch: Box::new(Watching(screen)),
+            clock: Box::new(move || Ambient::clock_from(started)),
+            note: LockNote {
+                plan: plan.digest.clone(),
+                nonces: own.map(|own| own.nonces.clone()).unwrap_or_default(),
+                ..LockNote::default()
+            },
+            last: opened.fold.last_at.unwrap_or(Timestamp::from_unix(0)),
+        };
+        let finish = run(machine, &mut ports);
+        drop(ports);
+        opened.lock = held.into_inner();
+        finish
+    }
+
+    /// The operator says which plan is meant: by its digest, or by the cluster's name.
+    fn confirm(
+        &self,
+        session: &mut Session<'_>,
+        plan: &Plan,
+    ) -> Result<(Confirmation, String), CliError> {
+        let typed = self.asked.approve.as_deref().unwrap_or_default();
+        if !typed.is_empty() {
+            let confirmation = Confirmation::by_digest(typed, plan)?;
+            return Ok((confirmation, format!("digest {typed}")));
+        }
+        let digest = digest_start(plan);
+        if self.asked.no_input || self.asked.json || !Ambient::can_ask() {
+            return Err(refused(format!(
+                "Applying `{}` failed: without a terminal, `--approve` needs the plan's digest",
+                plan.id
+            ))
+            .hint(format!("review it, then: `--approve={digest}`")));
+        }
+        session.terminal.say(&face(plan));
+        let question = format!(
+            "Type the cluster's name to apply, anything else to stop [{}]: ",
+            plan.identity.cluster.name
+        );
+        let answer = ask(&question)?;
+        let confirmation = Confirmation::by_name(answer.trim(), plan)?;
+        Ok((confirmation, "the cluster's name, typed".to_owned()))
+    }
+}
+
+/// The first digits of a plan's digest, as they are typed.
+pub(crate) fn digest_start(plan: &Plan) -> String {
+    let hex = plan.digest.rsplit(':').next().unwrap_or_default();
+    hex.chars().take(DIGEST_DIGITS).collect()
+}
+
+/// What the operator must see before confirming.
+pub(crate) fn face(plan: &Plan) -> String {
+    let cluster = &plan.identity.cluster;
+    let account = cluster.account_id.as_deref().unwrap_or("not recorded");
+    let hop = match (plan.from, plan.to) {
+        (Some(from), Some(to)) if from != to => format!("{from} → {to}"),
+        (Some(from), _) => from.to_string(),
+        (None, _) => "unknown".to_owned(),
+    };
+    let irreversible = plan
+        .points_of_no_return()
+        .next()
+        .map_or_else(|| "none".to_owned(), |step| format!("`{}`", step.id));
+    let typical: u64 = plan.steps.iter().map(|step| step.duration.typical).sum();
+    let rows = [
+        ("cluster", format!("{} ({})", cluster.name, plan.flavor)),
+        ("account", format!("{account}, {}", cluster.region)),
+        ("control plane", hop),
+        (
+            "steps",
+            format!("{}, typically {}", plan.steps.len(), say_seconds(typical)),
+        ),
+        ("first irreversible", irreversible),
+        ("digest", plan.digest.clone()),
+    ];
+    let lines: Vec<String> = rows
+        .iter()
+        .map(|(name, value)| format!("  {name:<18}  {value}"))
+        .collect();
+    lines.join("\n")
+}
+
+fn ask(question: &str) -> Result<String, CliError> {
+    let failed = |error: std::io::Error| CliError::user(format!("Asking failed: {error}"));
+    let mut out = std::io::stderr().lock();
+    out.write_all(question.as_bytes()).map_err(failed)?;
+    out.flush().map_err(failed)?;
+    let mut answer = String::new();
+    std::io::stdin()
+        .lock()
+        .read_line(&mut answer)
+        .map_err(failed)?;
+    Ok(answer)
+}
+
+/// What earlier runs of any plan on the cluster used up.
+fn used(opened: &Opened, plan: &Plan) -> Used {
+    let mut nonces: BTreeSet<Nonce> = BTreeSet::new();
+    let mut take = |text: &String| {
+        if let Ok(nonce) = Nonce::try_from(text.clone()) {
+            nonces.insert(nonce);
+        }
+    };
+    opened.fold.nonces.iter().for_each(&mut take);
+    if let Some(left) = &opened.left {
+        left.consumed
+            .iter()
+            .flat_map(|one| &one.nonces)
+            .for_each(&mut take);
+    }
+    let own = opened
+        .left
+        .as_ref()
+        .and_then(|left| left.run_of(&plan.digest));
+    Used {
+        nonces,
+        finished: opened.fold.is_over(),
+        resuming: opened.fold.run.is_some() || own.is_some(),
+    }
+}
+
+/// Returns the exit code of an end.
+pub(crate) const fn exit_of(how: How) -> u8 {
+    match how {
+        How::Done => exit_code::DONE,
+        How::Refused => exit_code::REFUSED,
+        How::Unread => exit_code::INCOMPLETE,
+        How::Stopped | How::Left => exit_code::STOPPED,
+        How::Paused => exit_code::PAUSED,
+    }
+}
+
+/// Returns what to do next, as commands.
+pub(crate) fn hint_for(how: How, plan: &Plan) -> Option<String> {
+    let id = &plan.id;
+    match how {
+        How::Done => None,
+        How::Refused => Some(format!(
+            "nothing was done; plan again from what is live: `stairway plan {} --out plans`",
+            plan.name
+        )),
+        How::Unread => Some("nothing was done; try again when the cluster answers".to_owned()),
+        How::Stopped | How::Left => Some(format!(
+            "`stairway status {id}`; then `stairway apply {id} --resume --approve`, or `stairway rollback {id}`"
+        )),
+        How::Paused => Some(format!("`stairway apply {id} --resume --approve`")),
+    }
+}
+
+/// The hints of a lock name the plan.
+fn with_ids(error: LockError, plan: &Plan) -> CliError {
+    let shown = CliError::from(error);
+    match &shown.hint {
+        Some(hint) => {
+            let hint = hint.replace("PLAN", &plan.id);
+            shown.hint(hint)
+        }
+        None => shown,
+    }
+}
+
+/// The lock is the ports' while they run, and ours again afterwards.
+struct Shared<'l>(&'l std::cell::RefCell<FileLock>);
+
+impl crate::store::lock::ClusterLock for Shared<'_> {
+    fn acquire(&mut self, claim: &LockClaim) -> Result<Option<LockContent>, LockError> {
+        self.0.borrow_mut().acquire(claim)
+    }
+
+    fn check(&mut self) -> Result<(), LockError> {
+        self.0.borrow_mut().check()
+    }
+
+    fn annotate(&mut self, note: &LockNote) -> Result<(), LockError> {
+        self.0.borrow_mut().annotate(note)
+    }
+
+    fn release(&mut self) -> Result<(), LockError> {
+        self.0.borrow_mut().release()
+    }
+}
+
+struct Watching<'s>(&'s Screen);
+
+impl Watch for Watching<'_> {
+    fn show(&self, at: Timestamp, report: &Report) {
+        self.0.show(at, report);
+    }
+
+    fn tool_line(&self, line: &str) {
+        self.0.tool_line(line);
+    }
+
+    fn clock(&self, at: Timestamp) {
+        self.0.clock(at);
+    }
+}

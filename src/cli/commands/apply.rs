@@ -1,0 +1,147 @@
+//! `stairway apply`
+
+use crate::approvals::{OwnerPolicy, PolicySource};
+use crate::cli::carry::{Carry, digest_start, exit_of, face, hint_for};
+use crate::cli::error::CliError;
+use crate::cli::exit_code;
+use crate::cli::request::{ApplyRequest, PlanScope, RunManner};
+use crate::cli::session::Session;
+use crate::cli::subject::{Sides, Subject, refused};
+use crate::drive::How;
+use crate::drive::live::{Target as _, WorldTarget};
+use crate::render::WorkerMode;
+use crate::store::lock::{ClusterLock as _, FileLock};
+use stairway_core::approve::check_plan;
+use stairway_core::next::{Manner, admit};
+use stairway_core::plan::wire::Plan;
+
+/// Does what a plan says.
+///
+/// # Errors
+/// There is no such plan, or something speaks against it before anything was done.
+pub(crate) fn run(session: &mut Session<'_>, request: &ApplyRequest) -> Result<u8, CliError> {
+    let subject = Subject::open(session, &request.scope)?;
+    check_plan(&subject.plan)?;
+    let sides = subject.sides(session, &request.scope)?;
+    pins(&sides, &subject.plan)?;
+    let target = sides.target(&subject.plan)?;
+    if let Some(id) = &request.unlock {
+        return unlock(session, &target, id);
+    }
+    let files = subject.files(session, &sides)?;
+    let policy = policy(session, &request.scope, &request.manner)?;
+    let (requirements, notes) = policy.requirements(&subject.plan)?;
+    for note in &notes {
+        session.terminal.warn(note);
+    }
+    if request.manner.approve.is_none() {
+        return dry(session, &subject, target);
+    }
+    let plan = subject.plan.clone();
+    let carry = Carry {
+        manner: Manner {
+            no_wait: request.manner.no_wait,
+            windows: policy.windows(&plan),
+            expires: None,
+        },
+        subject,
+        target,
+        files,
+        requirements,
+        asked: &request.manner,
+        resume: request.resume,
+        adopt: request.adopt,
+        takes_back: None,
+    };
+    let mut carried = carry.out(session)?;
+    carried.lock.release()?;
+    tell(session, carried.finish.how, &plan);
+    Ok(exit_of(carried.finish.how))
+}
+
+/// Says what to do next.
+pub(super) fn tell(session: &mut Session<'_>, how: How, plan: &Plan) {
+    if let Some(hint) = hint_for(how, plan) {
+        session.terminal.hint(&hint);
+    }
+}
+
+/// Returns where the owner's decisions are read.
+pub(super) fn policy(
+    session: &Session<'_>,
+    scope: &PlanScope,
+    manner: &RunManner,
+) -> Result<OwnerPolicy, CliError> {
+    Ok(OwnerPolicy::read(&PolicySource {
+        fleet: scope.fleet.clone(),
+        revision: manner.policy_from.clone(),
+        cwd: session.ambient.cwd.clone(),
+        worker: WorkerMode::default(),
+    })?)
+}
+
+/// The config must still be of the cluster that the plan is for.
+fn pins(sides: &Sides, plan: &Plan) -> Result<(), CliError> {
+    let Some(live) = &sides.loaded.live else {
+        return Err(CliError::internal("The live side was not read"));
+    };
+    let (want, have) = (&plan.identity.cluster, &live.observation.cluster);
+    if want.name == have.name && want.region == have.region {
+        return Ok(());
+    }
+    Err(refused(format!(
+        "Applying `{}` failed: the plan is for cluster `{}` in {}, and the live side is `{}` in {}",
+        plan.id, want.name, want.region, have.name, have.region
+    )))
+}
+
+/// Says what would be done, and what speaks against it.
+fn dry(
+    session: &mut Session<'_>,
+    subject: &Subject,
+    mut target: WorldTarget,
+) -> Result<u8, CliError> {
+    let plan = &subject.plan;
+    let read = |why: String| CliError::user(format!("Reading the cluster failed: {why}"));
+    let observed = target.observe().map_err(read)?;
+    let now = target.now().map_err(read)?;
+    let mut text = format!("Would apply plan {}:\n{}\n\n", plan.id, face(plan));
+    for (number, step) in plan.steps.iter().enumerate() {
+        let mark = if step.irreversible {
+            "  no way back"
+        } else {
+            ""
+        };
+        text.push_str(&format!("  {:>3}  {}{mark}\n", number + 1, step.id));
+    }
+    session.terminal.data(&text)?;
+    if let Err(refusal) = admit(plan, &observed, now) {
+        let error = refused(format!("It would be refused: {}", refusal.why)).hint(format!(
+            "plan again from what is live: `stairway plan {} --out plans`",
+            plan.name
+        ));
+        error.print(session.terminal);
+        return Ok(if refusal.unknown {
+            exit_code::INCOMPLETE
+        } else {
+            exit_code::REFUSED
+        });
+    }
+    session.terminal.say("Nothing was done.");
+    session.terminal.hint(&format!(
+        "`stairway apply {} --approve={}` does it",
+        plan.id,
+        digest_start(plan)
+    ));
+    Ok(exit_code::DONE)
+}
+
+fn unlock(session: &mut Session<'_>, target: &WorldTarget, id: &str) -> Result<u8, CliError> {
+    let path = target.store.lock_of(&target.cluster);
+    let left = FileLock::unlock(&path, id)?;
+    session.terminal.say(&format!(
+        "Removed the lock of {}, held since {}; its run {} counts as stopped",
+        left.holder, left.acquired_at, left.run
+    ));
+    Ok(exit_code::DONE)
+}

@@ -1,0 +1,258 @@
+//! `stairway rollback`
+
+use super::apply::{policy, tell};
+use crate::actuate::StepFiles;
+use crate::cli::args::PlanFormat;
+use crate::cli::carry::{Carried, Carry, digest_start, exit_of};
+use crate::cli::error::CliError;
+use crate::cli::exit_code;
+use crate::cli::request::RollbackRequest;
+use crate::cli::session::Session;
+use crate::cli::subject::{Sides, Subject, refused};
+use crate::drive::How;
+use crate::drive::live::{Target as _, WorldTarget};
+use crate::store::disk::RealDisk;
+use crate::store::journal::JournalFile;
+use crate::store::lock::{ClusterLock as _, LockNote};
+use crate::store::{self, PlanFolder, SetDraft};
+use stairway_core::approve::Requirements;
+use stairway_core::catalog::Catalog;
+use stairway_core::journal::{Ending, Event, Fold, StepPhase, What, fold};
+use stairway_core::model::clusterconfig::Config;
+use stairway_core::model::{Digest, Observation, canonical_bytes};
+use stairway_core::next::Manner;
+use stairway_core::plan::wire::{Plan, PlanSet};
+use stairway_core::plan::{PlanInput, Touched, Undo, undo};
+use stairway_core::report::{plan_markdown, plan_table, planset_markdown};
+use std::path::PathBuf;
+
+/// Where plans of ways back are written unless told otherwise.
+const PLANS_FOLDER: &str = "plans";
+
+/// Plans the way back from a run, and takes it when asked to.
+///
+/// # Errors
+/// There is no run, or something speaks against going back.
+pub(crate) fn run(session: &mut Session<'_>, request: &RollbackRequest) -> Result<u8, CliError> {
+    let subject = Subject::open(session, &request.scope)?;
+    let sides = subject.sides(session, &request.scope)?;
+    let mut target = sides.target(&subject.plan)?;
+    let (_, journal) = JournalFile::open(RealDisk, &subject.dir, &subject.plan.digest)?;
+    let folded = fold(&subject.plan, &journal.events);
+    begun(&subject.plan, &folded)?;
+    let observed = target
+        .observe()
+        .map_err(|why| CliError::user(format!("Reading the cluster failed: {why}")))?;
+    let way = way_back(&subject, &sides, &folded, &observed, session.catalog)?;
+    if let Some(fault) = way
+        .planned
+        .plan
+        .findings
+        .iter()
+        .find(|f| f.code == "STW-AUDIT")
+    {
+        return Err(refused(format!(
+            "Planning the way back of `{}` failed: {}",
+            subject.plan.id, fault.message
+        )));
+    }
+    show(session, request, &way)?;
+    if way.planned.plan.steps.is_empty() {
+        session
+            .terminal
+            .say("There is nothing that could be taken back.");
+        return Ok(exit_code::DONE);
+    }
+    let acts = request.manner.approve.is_some();
+    let out = request
+        .out
+        .clone()
+        .or_else(|| acts.then(|| PathBuf::from(PLANS_FOLDER)))
+        .map(|out| session.ambient.cwd.join(out));
+    if let Some(out) = &out {
+        let json = canonical_bytes(&way.planned.plan);
+        PlanFolder::of(&way.planned, &json, &plan_markdown(&way.planned.plan))
+            .with_observation(&observed)
+            .write(out)?;
+    }
+    match (acts, out) {
+        (true, Some(out)) => take(session, request, subject, target, way, &out),
+        (true | false, _) => {
+            session.terminal.say("Nothing was done.");
+            session.terminal.hint(&format!(
+                "`stairway rollback {} --approve={}` takes the way back",
+                subject.plan.id,
+                digest_start(&way.planned.plan)
+            ));
+            Ok(exit_code::DONE)
+        }
+    }
+}
+
+fn begun(plan: &Plan, folded: &Fold) -> Result<(), CliError> {
+    let id = &plan.id;
+    if folded.run.is_none() || !folded.touched() {
+        return Err(refused(format!(
+            "Rolling `{id}` back failed: no run of it has done anything"
+        ))
+        .hint(format!("`stairway status {id}`")));
+    }
+    if let Some((Ending::RolledBack, why)) = &folded.ending {
+        return Err(refused(format!(
+            "Rolling `{id}` back failed: it was done already ({why})"
+        )));
+    }
+    Ok(())
+}
+
+fn way_back(
+    subject: &Subject,
+    sides: &Sides,
+    folded: &Fold,
+    observed: &Observation,
+    catalog: &'static Catalog,
+) -> Result<Undo, CliError> {
+    let plan = &subject.plan;
+    let touched: Vec<Touched<'_>> = plan
+        .steps
+        .iter()
+        .zip(&folded.steps)
+        .filter(|(_, known)| known.phase != StepPhase::NotStarted)
+        .map(|(step, known)| Touched {
+            step,
+            done_at: match &known.phase {
+                StepPhase::Observed { at, .. } => Some(*at),
+                StepPhase::NotStarted
+                | StepPhase::InDoubt { .. }
+                | StepPhase::Returned { .. }
+                | StepPhase::Failed { .. } => None,
+            },
+        })
+        .collect();
+    let Config::Eks(desired) = &sides.loaded.config else {
+        return Err(CliError::user(
+            "EKS Anywhere runs cannot be rolled back yet",
+        ));
+    };
+    let mut inputs = sides.loaded.inputs.clone();
+    inputs.observation_digest = Digest::of_canonical(observed).to_string();
+    inputs.observed_at = observed.observed_at.value().copied();
+    let at = inputs.observed_at.unwrap_or(sides.loaded.at);
+    inputs.at = Some(at);
+    let run = folded.run.clone().unwrap_or_default();
+    inputs
+        .options
+        .insert("undo".to_owned(), format!("{run} {}", folded.head));
+    let input = PlanInput {
+        name: plan.name.clone(),
+        desired,
+        observed,
+        assumed: false,
+        at,
+        to: None,
+        replace: Default::default(),
+        settings: &sides.loaded.settings,
+        catalog,
+        inputs,
+    };
+    Ok(stairway_core::check_undo(&input, undo(&input, &touched)))
+}
+
+fn show(session: &mut Session<'_>, request: &RollbackRequest, way: &Undo) -> Result<(), CliError> {
+    let plan = way.planned.plan.clone();
+    if request.manner.json {
+        return Ok(());
+    }
+    let set = PlanSet {
+        summary: plan.summary.clone(),
+        clusters: vec![plan],
+        ..SetDraft::default().into_set()
+    };
+    match request.format {
+        PlanFormat::Json => session.terminal.bytes(&store::json_line(&set))?,
+        PlanFormat::Markdown => session.terminal.data(&planset_markdown(&set))?,
+        PlanFormat::Table => session.terminal.data(&plan_table(&set, &session.look()))?,
+    }
+    for stays in &way.stays {
+        session.terminal.say(&format!("Stays as it is: {stays}"));
+    }
+    if way.promised && !way.planned.plan.steps.is_empty() {
+        session
+            .terminal
+            .say("Every step of this way back was promised by the approved plan.");
+    }
+    Ok(())
+}
+
+/// Takes the way back, and writes into the first journal that its run was undone.
+fn take(
+    session: &mut Session<'_>,
+    request: &RollbackRequest,
+    undone: Subject,
+    target: WorldTarget,
+    way: Undo,
+    out: &std::path::Path,
+) -> Result<u8, CliError> {
+    let policy = policy(session, &request.scope, &request.manner)?;
+    let plan = way.planned.plan;
+    // What the approvals promised needs the operator's confirmation and no more.
+    let requirements = if way.promised {
+        Requirements::default()
+    } else {
+        policy.requirements(&plan)?.0
+    };
+    let carry = Carry {
+        manner: Manner {
+            no_wait: request.manner.no_wait,
+            windows: policy.windows(&plan),
+            expires: None,
+        },
+        subject: Subject {
+            dir: out.join(&plan.id),
+            plan: plan.clone(),
+        },
+        target,
+        files: StepFiles::new(),
+        requirements,
+        asked: &request.manner,
+        resume: false,
+        adopt: false,
+        takes_back: Some(undone.plan.digest.clone()),
+    };
+    let mut carried = carry.out(session)?;
+    if carried.finish.how == How::Done && way.stays.is_empty() {
+        close(&undone, &plan, &mut carried)?;
+    }
+    carried.lock.release()?;
+    tell(session, carried.finish.how, &plan);
+    Ok(exit_of(carried.finish.how))
+}
+
+/// The plan that was undone cannot run again.
+fn close(undone: &Subject, by: &Plan, carried: &mut Carried) -> Result<(), CliError> {
+    let (mut journal, known) = JournalFile::open(RealDisk, &undone.dir, &undone.plan.digest)?;
+    let Some(last) = known.events.last() else {
+        return Ok(());
+    };
+    let event = Event {
+        seq: last.seq + 1,
+        at: last.at,
+        run: last.run.clone(),
+        actor: last.actor.clone(),
+        prev_hash: last.hash(),
+        what: What::RunEnded {
+            ending: Ending::RolledBack,
+            why: format!("undone by {}", by.id),
+        },
+    };
+    journal.append(&event)?;
+    carried.lock.annotate(&LockNote {
+        run: event.run.clone(),
+        plan: undone.plan.digest.clone(),
+        seq: event.seq,
+        head: event.hash(),
+        nonces: Vec::new(),
+        ending: Some(Ending::RolledBack),
+    })?;
+    Ok(())
+}

@@ -1,0 +1,69 @@
+//! `stairway status`
+
+use crate::cli::args::DiffFormat;
+use crate::cli::error::CliError;
+use crate::cli::exit_code;
+use crate::cli::request::StatusRequest;
+use crate::cli::session::Session;
+use crate::cli::subject::Subject;
+use crate::drive::live::Target as _;
+use crate::store::disk::RealDisk;
+use crate::store::journal::{JOURNAL_FILE, JournalFile};
+use crate::store::lock::FileLock;
+use stairway_core::journal::fold;
+use stairway_core::report::{LockView, StatusView, status_json, status_table};
+
+/// Says how far the run of a plan is, from its journal.
+///
+/// # Errors
+/// There is no such plan, or its journal cannot be believed.
+pub(crate) fn run(session: &mut Session<'_>, request: &StatusRequest) -> Result<u8, CliError> {
+    let subject = Subject::open(session, &request.scope)?;
+    let (_, journal) = JournalFile::open(RealDisk, &subject.dir, &subject.plan.digest)?;
+    let folded = fold(&subject.plan, &journal.events);
+    // The journal alone tells enough; the cluster's own clock and lock tell more, where they are known.
+    let target = subject
+        .sides(session, &request.scope)
+        .ok()
+        .and_then(|sides| sides.target(&subject.plan).ok());
+    let mut now = folded
+        .last_at
+        .unwrap_or(session.ambient.now)
+        .max(session.ambient.now);
+    let mut lock = None;
+    if let Some(mut target) = target {
+        now = target.now().unwrap_or(now);
+        let path = target.store.lock_of(&target.cluster);
+        if FileLock::is_held(&path).unwrap_or(false) {
+            lock = FileLock::read(&path).ok().flatten();
+        }
+    }
+    let lock = lock
+        .filter(|content| content.plan == subject.plan.digest)
+        .map(|content| LockView {
+            holder: content.holder,
+            since: content.acquired_at,
+            run: content.run,
+        });
+    let place = subject.dir.join(JOURNAL_FILE);
+    let shown = place.strip_prefix(&session.ambient.cwd).unwrap_or(&place);
+    let view = StatusView {
+        plan: &subject.plan,
+        fold: &folded,
+        now,
+        torn: journal.torn.as_ref(),
+        lock,
+        journal: Some(shown.display().to_string()),
+    };
+    match request.format {
+        DiffFormat::Table => {
+            let text = status_table(&view, &session.look());
+            session.terminal.data(&text)?;
+        }
+        DiffFormat::Json => {
+            let text = serde_json::to_string_pretty(&status_json(&view)).unwrap_or_default();
+            session.terminal.data(&format!("{text}\n"))?;
+        }
+    }
+    Ok(exit_code::DONE)
+}

@@ -1,0 +1,260 @@
+//! The plan that a command is about, its directory, and both sides of its cluster.
+
+use super::error::CliError;
+use super::request::PlanScope;
+use super::session::Session;
+use crate::actuate::StepFiles;
+use crate::drive::live::WorldTarget;
+use crate::live::WorldStore;
+use crate::pipeline::{
+    ClusterRequest, LiveSource, Loaded, PlanOptions, RunOptions, Scope, plan_cluster, run, select,
+};
+use crate::render::WorkerMode;
+use crate::store::{self, Stored};
+use stairway_core::model::Digest;
+use stairway_core::plan::wire::{Action, ClusterError, Plan};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// A plan that was opened by name.
+#[derive(Debug)]
+pub(crate) struct Subject {
+    /// The plan, its digest checked.
+    pub(crate) plan: Plan,
+    /// Its directory: journal, approvals, observation.
+    pub(crate) dir: PathBuf,
+}
+
+/// Both sides of the plan's cluster.
+#[derive(Debug)]
+pub(crate) struct Sides {
+    /// What git asks for and what runs.
+    pub(crate) loaded: Loaded,
+    /// Where what runs is.
+    pub(crate) live: LiveSource,
+}
+
+impl Subject {
+    /// Opens the plan that `scope` names; the name of a run leads to its plan.
+    pub(crate) fn open(session: &Session<'_>, scope: &PlanScope) -> Result<Self, CliError> {
+        let cwd = &session.ambient.cwd;
+        // A run is called `<plan>-r<six hex digits>`.
+        let run_of = scope
+            .plan
+            .rsplit_once("-r")
+            .filter(|(_, tail)| tail.len() == 6 && tail.chars().all(|c| c.is_ascii_hexdigit()));
+        let named = run_of.map_or(scope.plan.as_str(), |(plan, _)| plan);
+        let plan = match store::open(named, cwd, &scope.folders)? {
+            Stored::Plan(plan) => *plan,
+            Stored::Set(set) => match <[Plan; 1]>::try_from(set.clusters) {
+                Ok([plan]) => plan,
+                Err(plans) => {
+                    let ids: Vec<&str> = plans.iter().map(|plan| plan.id.as_str()).collect();
+                    return Err(CliError::user(format!(
+                        "`{}` holds {} plans, and one is needed",
+                        scope.plan,
+                        plans.len()
+                    ))
+                    .hint(format!("name one of: {}", ids.join(", "))));
+                }
+            },
+        };
+        let dir = crate::approvals::plan_dir(&plan, named, cwd, &scope.folders)?;
+        Ok(Self { plan, dir })
+    }
+
+    /// Reads both sides of the cluster, as the plan was made from them.
+    pub(crate) fn sides(
+        &self,
+        session: &Session<'_>,
+        scope: &PlanScope,
+    ) -> Result<Sides, CliError> {
+        let options = self.options();
+        let subject = match &scope.config {
+            Some(config) => config.to_string_lossy().into_owned(),
+            None => self.plan.name.clone(),
+        };
+        let selected = select(&Scope {
+            subjects: vec![subject],
+            fleet: scope.fleet.clone(),
+            live: scope.live.clone(),
+            root: scope.root.clone(),
+            ext_vars: scope.ext_vars.clone(),
+            tlas: scope.tlas.clone(),
+            prune: options.prune.into_iter().collect(),
+            cwd: session.ambient.cwd.clone(),
+            worker: WorkerMode::default(),
+            ..Scope::default()
+        })?;
+        for request in &selected.requests {
+            if let Some(loaded) = self.load(session, request)? {
+                return Ok(Sides {
+                    loaded,
+                    live: request.live.clone(),
+                });
+            }
+        }
+        Err(CliError::user(format!(
+            "Finding the cluster `{}` of the plan failed: neither a config nor the fleet has it",
+            self.plan.name
+        ))
+        .hint("name the fleet with `--fleet FILE`, or `--config FILE --live FILE`"))
+    }
+
+    fn load(
+        &self,
+        session: &Session<'_>,
+        request: &ClusterRequest,
+    ) -> Result<Option<Loaded>, CliError> {
+        let options = RunOptions {
+            at: None,
+            now: session.ambient.now,
+            parallelism: 1,
+            live: true,
+            worker: WorkerMode::default(),
+            schema: None,
+        };
+        let keep = |loaded: &Loaded| -> Result<Loaded, ClusterError> { Ok(loaded.clone()) };
+        let mut found = None;
+        let mut failed = None;
+        run(
+            std::slice::from_ref(request),
+            &options,
+            session.catalog,
+            &keep,
+            &|| {},
+            &mut |report| -> Result<(), CliError> {
+                match report.outcome {
+                    Some(Ok(loaded)) if loaded.name == self.plan.name => found = Some(loaded),
+                    Some(Err(error)) if report.name == self.plan.name => failed = Some(error),
+                    Some(Ok(_) | Err(_)) | None => {}
+                }
+                Ok(())
+            },
+        )?;
+        match (found, failed) {
+            (Some(loaded), _) => Ok(Some(loaded)),
+            (None, Some(error)) => Err(error.into()),
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// Returns the options with which the plan was made.
+    fn options(&self) -> PlanOptions {
+        let listed = |key: &str| {
+            let text = self.plan.inputs.options.get(key);
+            text.into_iter()
+                .flat_map(|text| text.split(','))
+                .map(str::to_owned)
+                .collect()
+        };
+        let to = self.plan.inputs.options.get("to");
+        PlanOptions {
+            to: to.and_then(|to| to.parse().ok()),
+            replace: listed("replace"),
+            prune: listed("prune"),
+        }
+    }
+
+    /// Makes the files of the plan's actions again: from git as it is now, and from what was
+    /// observed when the plan was made. A plan holds their digests only, because they may hold
+    /// secrets.
+    pub(crate) fn files(
+        &self,
+        session: &Session<'_>,
+        sides: &Sides,
+    ) -> Result<StepFiles, CliError> {
+        let wanted: Vec<(&str, &str)> = self
+            .plan
+            .steps
+            .iter()
+            .flat_map(|step| &step.actions)
+            .flat_map(|action| match action {
+                Action::Run { files, .. } => files.as_slice(),
+                Action::Aws { .. } | Action::Kube { .. } | Action::Wait(_) => &[],
+            })
+            .map(|file| (file.name.as_str(), file.digest.as_str()))
+            .collect();
+        if wanted.is_empty() {
+            return Ok(StepFiles::new());
+        }
+        let (was, is) = (
+            &self.plan.inputs.render_digest,
+            &sides.loaded.inputs.render_digest,
+        );
+        if was != is {
+            return Err(refused(format!(
+                "Applying `{}` failed: `{}` renders to something else than when the plan was made",
+                self.plan.id, self.plan.inputs.config
+            ))
+            .hint("make the plan again: `stairway plan --out plans`, or check its revision out"));
+        }
+        let mut loaded = sides.loaded.clone();
+        if let Some(live) = &mut loaded.live {
+            live.observation = store::read_observed(&self.dir, &self.plan)?;
+        }
+        loaded.at = self.plan.inputs.at.unwrap_or(loaded.at);
+        let again = plan_cluster(&loaded, &self.options(), session.catalog)?;
+        let mut files = StepFiles::new();
+        for (name, digest) in wanted {
+            let text = again.files.get(name).map(|file| file.text.clone());
+            let found = text.filter(|text| Digest::of(text.as_bytes()).to_string() == digest);
+            let Some(text) = found else {
+                return Err(refused(format!(
+                    "Applying `{}` failed: its file `{name}` cannot be made again as it was approved",
+                    self.plan.id
+                ))
+                .hint("make the plan again: `stairway plan --out plans`"));
+            };
+            files.insert(name.to_owned(), text);
+        }
+        Ok(files)
+    }
+}
+
+/// An error that leaves everything as it was.
+pub(crate) fn refused(message: impl Into<String>) -> CliError {
+    CliError::refused(message)
+}
+
+impl Sides {
+    /// Returns the cluster as something that a run can act on.
+    pub(crate) fn target(&self, plan: &Plan) -> Result<WorldTarget, CliError> {
+        let nowhere = |what: &str| {
+            Err(refused(format!(
+                "Applying `{}` failed: its cluster is known from {what} only, and cannot be acted on",
+                plan.id
+            ))
+            .hint("name the live cluster: `live: {world: FILE}` in the fleet, or `--live WORLD`"))
+        };
+        match &self.live {
+            LiveSource::World { path, root } => world(path, Some(root), plan),
+            LiveSource::File(path) => match WorldStore::of(path, None).and_then(|s| s.read().map(|_| s)) {
+                Ok(_) => world(path, None, plan),
+                Err(_) => nowhere("a file"),
+            },
+            LiveSource::Recorded { .. } => nowhere("a recorded observation"),
+            LiveSource::Assumed { .. } => nowhere("a config"),
+            LiveSource::NotGiven => nowhere("git"),
+            LiveSource::Kubernetes(_) => Err(CliError::user(format!(
+                "Applying `{}` failed: this build acts on embedded worlds only; the Kubernetes and AWS APIs are not built yet",
+                plan.id
+            ))
+            .hint(format!(
+                "rehearse it: `stairway rehearse {}`, and carry its steps out by hand: `stairway show {}`",
+                plan.id, plan.id
+            ))),
+        }
+    }
+}
+
+fn world(path: &Path, root: Option<&Path>, plan: &Plan) -> Result<WorldTarget, CliError> {
+    let store = WorldStore::of(path, root)?;
+    let set = store.read()?;
+    Ok(WorldTarget {
+        store,
+        cluster: plan.identity.cluster.name.clone(),
+        pace: Duration::from_millis(u64::from(set.pace)),
+        told: None,
+    })
+}
