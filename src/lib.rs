@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! cli ─▶ pipeline ─▶ config, render, live, vcs ─▶ files
-//!   └──▶ store ────▶ files
+//!   ├──▶ store ────▶ files
+//!   └──▶ drive ────▶ live, actuate, store
 //! ```
 //!
 //! * [`cli`]: argv to a request, a request to one call chain, errors to messages and exit codes.
@@ -10,6 +11,7 @@
 //! * [`config`]: the fleet file.
 //! * [`render`]: jsonnet, JSON and YAML to documents, hermetic and bounded.
 //! * [`live`]: the reading port; it has no method that could change a cluster.
+//! * [`drive`]: a state machine that does an approved plan, its loop, its real ports and its simulated ones.
 //! * [`actuate`]: the acting port: tools as processes, and the embedded world.
 //! * [`store`]: plan directories, journals and the locks of clusters.
 //! * [`approvals`]: signed statements beside their plan, and what the owner asks of them.

@@ -8,6 +8,8 @@
 //! observation file ─model─▶ Observation          (every fact Value | Absent | Unknown(why))
 //! Desired × Observation ─diff─▶ Differences
 //! Differences ─plan─▶ Plan + "why not now" ─audit─▶ Findings ─report─▶ text
+//! Plan × statements ─approve─▶ Approved<Plan>
+//! Approved<Plan> × journal × Observation × time ─next─▶ what happens next   (verify judges conditions)
 //! ```
 //!
 //! # Code map
@@ -22,12 +24,15 @@
 //! | [`plan`] | proposes the plan and what is not possible now; wire format and digest |
 //! | [`audit`] | an independent checker that interprets the actions of every plan |
 //! | [`approve`] | whether statements and signatures cover exactly this digest; the only maker of `Approved<Plan>` |
-//! | [`report`] | plans and differences as table, Markdown and words |
+//! | [`journal`] | what a run writes down, its hash chain, and where that says it stands |
+//! | [`verify`] | condition × observation → met, not yet, unknown, refuted |
+//! | [`next`] | the only chooser of what happens next in a run |
+//! | [`report`] | plans, differences, runs and rehearsals as table, JSON, Markdown and words |
 //!
 //! Inside [`plan`]: `propose` is the straight line, `draft` the plan while it
 //! is being made, `hops` the control plane, `nodes` what must happen to which
 //! group and when, `replace` how, `steps` what a step runs, `addons`,
-//! `rollback`, `preflight`, `files`, `summary`.
+//! `rollback`, `undo` the way back from a run, `preflight`, `files`, `summary`.
 //!
 //! # Invariants, each with its test
 //!
@@ -41,6 +46,10 @@
 //! 5. Sensitive values become digests in `diff::normalize` before they reach an
 //!    observation, a difference or a plan (secrets tests).
 //! 6. What cannot run is never dropped: it stands in `not_now` with its reason.
+//! 7. `Approved<Plan>` is made in `approve::admit` and nowhere else (the compiler).
+//! 8. Nothing begins without a durable intent, nothing is done that was not
+//!    seen, and what runs is what was approved, under any fault and any kill
+//!    (`testdata/sim`).
 
 pub mod approve;
 pub mod audit;

@@ -2,6 +2,7 @@
 //! that may be killed at any call. `rehearse` and the simulation tests run the real machine on them.
 
 mod disk;
+mod eyes;
 mod life;
 
 pub use life::live;
@@ -12,9 +13,9 @@ use crate::actuate::with_token;
 use crate::store::disk::{Disk, SimDisk};
 use crate::store::journal::JournalFile;
 use disk::FaultyDisk;
+use eyes::Eyes;
 use serde_json::{Map, Value};
 use stairway_core::catalog::Catalog;
-use stairway_core::diff::normalize::redact_observation;
 use stairway_core::journal::{Claim, Ending, Event, What};
 use stairway_core::model::{Condition, Known, Observation, Timestamp};
 use stairway_core::next::Manner;
@@ -140,6 +141,7 @@ pub struct SimPorts<'p> {
     observed_steps: usize,
     intended: BTreeMap<String, Timestamp>,
     begun: BTreeSet<String>,
+    eyes: Eyes,
     done: BTreeSet<String>,
 }
 
@@ -152,7 +154,8 @@ impl Ports for SimPorts<'_> {
         self.tick("a look")?;
         // A read takes a moment.
         self.world.advance(1);
-        Ok(seen(self.world.observe()))
+        let observed = self.world.observe();
+        Ok(self.eyes.see(observed))
     }
 
     fn append(&mut self, event: &Event) -> Result<(), PortError> {
@@ -304,7 +307,7 @@ impl SimPorts<'_> {
         if self.world.struck(Fault::StaleRead) > 0 {
             return;
         }
-        let truth = seen(self.world.cluster.clone());
+        let truth = self.eyes.see(self.world.cluster.clone());
         let ground = Ground {
             now: self.world.now,
             since: None,
@@ -372,7 +375,7 @@ impl SimPorts<'_> {
             }
             return;
         }
-        let truth = seen(self.world.cluster.clone());
+        let truth = self.eyes.see(self.world.cluster.clone());
         let ground = Ground {
             now: self.world.now,
             since: None,
@@ -473,11 +476,6 @@ fn claim(ok: bool, said: &str, output: &str) -> Claim {
         output: String::new(),
         stopped: false,
     }
-}
-
-/// What a reader makes of a look: sorted, sensitive values as digests.
-fn seen(observed: Observation) -> Observation {
-    redact_observation(observed.sorted(), Catalog::embedded())
 }
 
 /// The plan was written there before, durably.

@@ -1,6 +1,7 @@
 //! A plan through as many processes as fate gives it.
 
 use super::disk::FaultyDisk;
+use super::eyes::Eyes;
 use super::{FOLDER, Fate, Sabotage, SimPorts, Story, fresh_disk};
 use crate::drive::machine::{Finish, How, Machine, Runner};
 use crate::drive::ports::{Interrupt, Report};
@@ -53,6 +54,7 @@ struct Life<'p> {
     observed_steps: usize,
     intended: BTreeMap<String, Timestamp>,
     done: BTreeSet<String>,
+    eyes: Eyes,
 }
 
 impl<'p> Life<'p> {
@@ -88,6 +90,7 @@ impl<'p> Life<'p> {
             observed_steps: 0,
             intended: BTreeMap::new(),
             done: BTreeSet::new(),
+            eyes: Eyes::default(),
         }
     }
 
@@ -142,6 +145,7 @@ impl<'p> Life<'p> {
             observed_steps: self.observed_steps,
             intended: std::mem::take(&mut self.intended),
             begun: BTreeSet::new(),
+            eyes: std::mem::take(&mut self.eyes),
             done: std::mem::take(&mut self.done),
         };
         let outcome = run(&mut machine, &mut ports);
@@ -157,6 +161,7 @@ impl<'p> Life<'p> {
         self.effects = ports.effects;
         self.observed_steps = ports.observed_steps;
         self.intended = ports.intended;
+        self.eyes = ports.eyes;
         self.done = ports.done;
         self.broken.extend(ports.broken);
         self.shown.extend(ports.shown);
