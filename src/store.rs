@@ -453,6 +453,20 @@ pub fn open(subject: &str, cwd: &Path, folders: &[PathBuf]) -> Result<Stored, St
     if let Some(exact) = found.iter().position(|(name, _)| name == subject) {
         found = vec![found.swap_remove(exact)];
     }
+    if found.len() > 1 {
+        // Ways back are named by their whole id; the short name means the way forward.
+        let forward: Vec<(String, PathBuf)> = found
+            .iter()
+            .filter(|(name, plan)| {
+                let stored = read(plan, &format!("{name}/plan.json"));
+                matches!(stored, Ok(Stored::Plan(plan)) if !plan.rollback)
+            })
+            .cloned()
+            .collect();
+        if forward.len() == 1 {
+            found = forward;
+        }
+    }
     match found.as_slice() {
         [(name, plan)] => read(plan, &format!("{name}/plan.json")),
         [] => Err(StoreError::Missing {

@@ -538,8 +538,8 @@ Examples:
   stairway apply canyon --approve=0123456789ab --no-input --json
   stairway apply canyon --resume --approve
 
-Exit codes: 0 done, 4 stopped part-way with a journal, 5 refused and nothing done, 6 the cluster
-could not be read and nothing done, 7 paused (bake with --no-wait, phase-out, window), 1 errors.";
+Exit codes: 0 done, 3 every step is held back, 4 stopped part-way with a journal, 5 refused and
+nothing done, 6 the cluster could not be read and nothing done, 7 paused (bake with --no-wait, phase-out, window), 1 errors.";
 
 const STATUS_EXAMPLES: &str = "\
 Examples:

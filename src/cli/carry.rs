@@ -45,6 +45,8 @@ pub(crate) struct Carry<'r> {
     pub(crate) resume: bool,
     /// True to take nothing for done that is not seen.
     pub(crate) adopt: bool,
+    /// The fleet file as it was named, for hints.
+    pub(crate) fleet: Option<std::path::PathBuf>,
     /// The digest of the plan that this one takes back, if any: its open run is no obstacle.
     pub(crate) takes_back: Option<String>,
 }
@@ -156,7 +158,7 @@ impl Carry<'_> {
                 "Applying `{id}` failed: its run {run} was begun and has not come to its end"
             ))
             .hint(format!("`stairway status {id}`, then `stairway apply {id} --resume --approve`"))),
-            (None, true) if !self.adopt => Err(CliError::user(format!(
+            (None, true) if !self.adopt => Err(refused(format!(
                 "Resuming `{id}` failed: no run of it was begun here"
             ))
             .hint(format!(
@@ -226,7 +228,9 @@ impl Carry<'_> {
                 approved.plan().id,
                 finish.why
             ))
-            .hint(hint_for(How::Refused, approved.plan()).unwrap_or_default()));
+            .hint(
+                hint_for(How::Refused, approved.plan(), self.fleet.as_deref()).unwrap_or_default(),
+            ));
         }
         screen.finish(&finish, exit_of(finish.how))?;
         Ok(finish)
@@ -393,20 +397,25 @@ pub(crate) const fn exit_of(how: How) -> u8 {
     }
 }
 
-/// Returns what to do next, as commands.
-pub(crate) fn hint_for(how: How, plan: &Plan) -> Option<String> {
+/// Returns what to do next, as commands that can be typed.
+pub(crate) fn hint_for(how: How, plan: &Plan, fleet: Option<&std::path::Path>) -> Option<String> {
     let id = &plan.id;
+    let fleet = fleet.map_or_else(String::new, |file| format!(" --fleet {}", file.display()));
+    let resume = format!(
+        "`stairway apply {id}{fleet} --resume --approve={}`",
+        digest_start(plan)
+    );
     match how {
         How::Done => None,
         How::Refused => Some(format!(
-            "nothing was done; plan again from what is live: `stairway plan {} --out plans`",
+            "nothing was done; plan again from what is live: `stairway plan {}{fleet} --out plans`",
             plan.name
         )),
         How::Unread => Some("nothing was done; try again when the cluster answers".to_owned()),
         How::Stopped | How::Left => Some(format!(
-            "`stairway status {id}`; then `stairway apply {id} --resume --approve`, or `stairway rollback {id}`"
+            "`stairway status {id}{fleet}`; then {resume}, or `stairway rollback {id}{fleet}`"
         )),
-        How::Paused => Some(format!("`stairway apply {id} --resume --approve`")),
+        How::Paused => Some(resume),
     }
 }
 

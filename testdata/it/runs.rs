@@ -294,7 +294,7 @@ fn what_does_not_fit_is_refused_and_nothing_is_done() {
     nothing(&scene, "no confirmation");
 
     let resumed = scene.apply("harbor", &["--resume"]);
-    resumed.refused(&[1], &["no run of it was begun"]);
+    resumed.refused(&[REFUSED], &["no run of it was begun"]);
     nothing(&scene, "nothing to resume");
 
     // Somebody else upgrades the cluster between plan and apply.

@@ -10,10 +10,12 @@ use crate::cli::subject::{Sides, Subject, refused};
 use crate::drive::How;
 use crate::drive::live::{Target as _, WorldTarget};
 use crate::render::WorkerMode;
+use crate::store;
 use crate::store::lock::{ClusterLock as _, FileLock};
-use stairway_core::approve::check_plan;
-use stairway_core::next::{Manner, admit};
+use stairway_core::approve::{Refusal, check_plan};
+use stairway_core::next::{Manner, admit, same_cluster};
 use stairway_core::plan::wire::Plan;
+use stairway_core::verify::health_of;
 
 /// Does what a plan says.
 ///
@@ -21,7 +23,15 @@ use stairway_core::plan::wire::Plan;
 /// There is no such plan, or something speaks against it before anything was done.
 pub(crate) fn run(session: &mut Session<'_>, request: &ApplyRequest) -> Result<u8, CliError> {
     let subject = Subject::open(session, &request.scope)?;
-    check_plan(&subject.plan)?;
+    if let Err(refusal) = check_plan(&subject.plan) {
+        let held_back = matches!(refusal, Refusal::Nothing { .. });
+        let error = CliError::from(refusal);
+        if !held_back || subject.plan.not_now.is_empty() {
+            return Err(error);
+        }
+        error.print(session.terminal);
+        return Ok(exit_code::BLOCKED);
+    }
     let sides = subject.sides(session, &request.scope)?;
     pins(&sides, &subject.plan)?;
     let target = sides.target(&subject.plan)?;
@@ -30,19 +40,24 @@ pub(crate) fn run(session: &mut Session<'_>, request: &ApplyRequest) -> Result<u
     }
     let files = subject.files(session, &sides)?;
     let policy = policy(session, &request.scope, &request.manner)?;
+    fleet_pins(&policy, &subject.plan)?;
     let (requirements, notes) = policy.requirements(&subject.plan)?;
     for note in &notes {
         session.terminal.warn(note);
     }
     if request.manner.approve.is_none() {
-        return dry(session, &subject, target);
+        return dry(session, request, &subject, target);
     }
     let plan = subject.plan.clone();
+    // Where nobody kept the observation, every ailment counts as new.
+    let pinned = store::read_observed(&subject.dir, &plan).ok();
+    let baseline = pinned.as_ref().and_then(health_of).unwrap_or_default();
     let carry = Carry {
         manner: Manner {
             no_wait: request.manner.no_wait,
             windows: policy.windows(&plan),
             expires: None,
+            baseline: Some(baseline),
         },
         subject,
         target,
@@ -51,17 +66,24 @@ pub(crate) fn run(session: &mut Session<'_>, request: &ApplyRequest) -> Result<u
         asked: &request.manner,
         resume: request.resume,
         adopt: request.adopt,
+        fleet: request.scope.fleet.clone(),
         takes_back: None,
     };
     let mut carried = carry.out(session)?;
     carried.lock.release()?;
-    tell(session, carried.finish.how, &plan);
+    tell(session, carried.finish.how, &plan, &request.scope);
     Ok(exit_of(carried.finish.how))
 }
 
+/// The fleet as it was named, for commands in hints.
+pub(super) fn fleet_option(scope: &PlanScope) -> String {
+    let named = scope.fleet.as_ref();
+    named.map_or_else(String::new, |file| format!(" --fleet {}", file.display()))
+}
+
 /// Says what to do next.
-pub(super) fn tell(session: &mut Session<'_>, how: How, plan: &Plan) {
-    if let Some(hint) = hint_for(how, plan) {
+pub(super) fn tell(session: &mut Session<'_>, how: How, plan: &Plan, scope: &PlanScope) {
+    if let Some(hint) = hint_for(how, plan, scope.fleet.as_deref()) {
         session.terminal.hint(&hint);
     }
 }
@@ -95,9 +117,39 @@ fn pins(sides: &Sides, plan: &Plan) -> Result<(), CliError> {
     )))
 }
 
+/// The fleet says in which account and region the cluster is.
+fn fleet_pins(policy: &OwnerPolicy, plan: &Plan) -> Result<(), CliError> {
+    let entries = policy.fleet().map(|fleet| fleet.clusters.as_slice());
+    let own = entries
+        .unwrap_or_default()
+        .iter()
+        .find(|entry| entry.name.as_deref() == Some(plan.name.as_str()));
+    let Some(pins) = own.and_then(|entry| entry.aws.as_ref()) else {
+        return Ok(());
+    };
+    let cluster = &plan.identity.cluster;
+    let facts = [
+        ("account", &pins.account_id, cluster.account_id.as_deref()),
+        ("region", &pins.region, Some(cluster.region.as_str())),
+    ];
+    for (what, pinned, planned) in facts {
+        if let (Some(pinned), Some(planned)) = (pinned, planned)
+            && pinned != planned
+        {
+            return Err(refused(format!(
+                "Applying `{}` failed: the fleet pins `{}` to {what} {pinned}, and the plan is for {what} {planned}",
+                plan.id, plan.name
+            ))
+            .hint("mend the pin in the fleet file, or plan the right cluster"));
+        }
+    }
+    Ok(())
+}
+
 /// Says what would be done, and what speaks against it.
 fn dry(
     session: &mut Session<'_>,
+    request: &ApplyRequest,
     subject: &Subject,
     mut target: WorldTarget,
 ) -> Result<u8, CliError> {
@@ -115,7 +167,13 @@ fn dry(
         text.push_str(&format!("  {:>3}  {}{mark}\n", number + 1, step.id));
     }
     session.terminal.data(&text)?;
-    if let Err(refusal) = admit(plan, &observed, now) {
+    // A run that goes on has changed the cluster itself; its journal is looked at when it does.
+    let admitted = if request.resume || request.adopt {
+        same_cluster(plan, &observed)
+    } else {
+        admit(plan, &observed, now)
+    };
+    if let Err(refusal) = admitted {
         let error = refused(format!("It would be refused: {}", refusal.why)).hint(format!(
             "plan again from what is live: `stairway plan {} --out plans`",
             plan.name
@@ -129,8 +187,9 @@ fn dry(
     }
     session.terminal.say("Nothing was done.");
     session.terminal.hint(&format!(
-        "`stairway apply {} --approve={}` does it",
+        "`stairway apply {}{} --approve={}` does it",
         plan.id,
+        fleet_option(&request.scope),
         digest_start(plan)
     ));
     Ok(exit_code::DONE)

@@ -1,7 +1,8 @@
 //! `stairway rollback`
 
-use super::apply::{policy, tell};
+use super::apply::{fleet_option, policy, tell};
 use crate::actuate::StepFiles;
+use crate::cli::ambient::Ambient;
 use crate::cli::args::PlanFormat;
 use crate::cli::carry::{Carried, Carry, digest_start, exit_of};
 use crate::cli::error::CliError;
@@ -15,7 +16,7 @@ use crate::store::disk::RealDisk;
 use crate::store::journal::JournalFile;
 use crate::store::lock::{ClusterLock as _, LockNote};
 use crate::store::{self, PlanFolder, SetDraft};
-use stairway_core::approve::Requirements;
+use stairway_core::approve::{Confirmation, Requirements};
 use stairway_core::catalog::Catalog;
 use stairway_core::journal::{Ending, Event, Fold, StepPhase, What, fold};
 use stairway_core::model::clusterconfig::Config;
@@ -24,6 +25,7 @@ use stairway_core::next::Manner;
 use stairway_core::plan::wire::{Plan, PlanSet};
 use stairway_core::plan::{PlanInput, Touched, Undo, undo};
 use stairway_core::report::{plan_markdown, plan_table, planset_markdown};
+use stairway_core::verify::health_of;
 use std::path::PathBuf;
 
 /// Where plans of ways back are written unless told otherwise.
@@ -64,6 +66,7 @@ pub(crate) fn run(session: &mut Session<'_>, request: &RollbackRequest) -> Resul
         return Ok(exit_code::DONE);
     }
     let acts = request.manner.approve.is_some();
+    confirmable(request, &subject.plan, &way.planned.plan)?;
     let out = request
         .out
         .clone()
@@ -80,13 +83,38 @@ pub(crate) fn run(session: &mut Session<'_>, request: &RollbackRequest) -> Resul
         (true | false, _) => {
             session.terminal.say("Nothing was done.");
             session.terminal.hint(&format!(
-                "`stairway rollback {} --approve={}` takes the way back",
+                "`stairway rollback {}{} --approve={}` takes the way back",
                 subject.plan.id,
+                fleet_option(&request.scope),
                 digest_start(&way.planned.plan)
             ));
             Ok(exit_code::DONE)
         }
     }
+}
+
+/// Nothing is written before it is clear that somebody confirms this very way back.
+fn confirmable(request: &RollbackRequest, of: &Plan, way: &Plan) -> Result<(), CliError> {
+    if let Some(typed) = request
+        .manner
+        .approve
+        .as_deref()
+        .filter(|typed| !typed.is_empty())
+    {
+        Confirmation::by_digest(typed, way)?;
+    } else if request.manner.approve.is_some()
+        && (request.manner.no_input || request.manner.json || !Ambient::can_ask())
+    {
+        return Err(refused(format!(
+            "Rolling `{}` back failed: without a terminal, `--approve` needs the digest of the way back",
+            of.id
+        ))
+        .hint(format!(
+            "review it, then: `--approve={}`",
+            digest_start(way)
+        )));
+    }
+    Ok(())
 }
 
 fn begun(plan: &Plan, folded: &Fold) -> Result<(), CliError> {
@@ -201,11 +229,14 @@ fn take(
     } else {
         policy.requirements(&plan)?.0
     };
+    let pinned = store::read_observed(&out.join(&plan.id), &plan).ok();
+    let baseline = pinned.as_ref().and_then(health_of).unwrap_or_default();
     let carry = Carry {
         manner: Manner {
             no_wait: request.manner.no_wait,
             windows: policy.windows(&plan),
             expires: None,
+            baseline: Some(baseline),
         },
         subject: Subject {
             dir: out.join(&plan.id),
@@ -217,6 +248,7 @@ fn take(
         asked: &request.manner,
         resume: false,
         adopt: false,
+        fleet: request.scope.fleet.clone(),
         takes_back: Some(undone.plan.digest.clone()),
     };
     let mut carried = carry.out(session)?;
@@ -224,7 +256,7 @@ fn take(
         close(&undone, &plan, &mut carried)?;
     }
     carried.lock.release()?;
-    tell(session, carried.finish.how, &plan);
+    tell(session, carried.finish.how, &plan, &request.scope);
     Ok(exit_of(carried.finish.how))
 }
 

@@ -32,6 +32,17 @@ pub(crate) fn run(session: &mut Session<'_>, request: &StatusRequest) -> Result<
         .max(session.ambient.now);
     let mut lock = None;
     if let Some(mut target) = target {
+        let path = target.store.lock_of(&target.cluster);
+        let left = FileLock::read(&path).ok().flatten();
+        let own = left
+            .as_ref()
+            .and_then(|left| left.run_of(&subject.plan.digest));
+        if let Some(own) = own.filter(|own| own.seq > folded.seq) {
+            session.terminal.warn(&format!(
+                "the cluster's lock knows of {} events of run {}, and the journal has {}: it is lost or behind",
+                own.seq, own.run, folded.seq
+            ));
+        }
         now = target.now().unwrap_or(now);
         let path = target.store.lock_of(&target.cluster);
         if FileLock::is_held(&path).unwrap_or(false) {

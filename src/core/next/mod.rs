@@ -51,6 +51,8 @@ pub struct Manner {
     pub windows: Vec<Window>,
     /// When the approval ends; none without signatures.
     pub expires: Option<Timestamp>,
+    /// How the cluster fared when the plan was made: the baseline of a run whose journal is lost.
+    pub baseline: Option<Health>,
 }
 
 /// What happens next.
@@ -187,7 +189,8 @@ impl<'a> Situation<'a> {
             .rev()
             .filter(|(_, step)| changes_health(step.kind))
             .find_map(|(known, _)| known.health.as_ref())
-            // With a lost journal nobody knows how it was before: what was found counts.
+            // With a lost journal the plan's own observation tells how it was before.
+            .or_else(|| self.manner.baseline.as_ref().filter(|_| self.fold.adopted))
             .or_else(|| {
                 self.fold.steps[place]
                     .health

@@ -26,6 +26,8 @@ pub(super) fn of(plan: &Plan, replaced: &BTreeMap<String, String>) -> Summary {
                     | StepKind::CreateAddon
                     | StepKind::UpgradeNodegroup
                     | StepKind::UpdateNodegroup
+                    | StepKind::UntaintNodegroup
+                    | StepKind::UncordonNodegroup
                     | StepKind::ScaleNodegroup
             )
         })

@@ -71,7 +71,10 @@ fn try_absent(name: &str, observed: &Observation, ground: Ground<'_>) -> Result<
             }
             let leaving = status.starts_with("DELET");
             if ground.since.is_none() && !leaving {
-                return Ok(Verdict::Refuted(format!("{seen} already")));
+                return Ok(Verdict::Refuted(format!(
+                    "{seen} already; if an earlier attempt made it and nobody uses it: eksctl delete nodegroup -c {} -r {} -n {name} --wait",
+                    observed.cluster.name, observed.cluster.region
+                )));
             }
             Ok(Verdict::NotYet(seen))
         }
