@@ -85,6 +85,23 @@ pub struct ToolRun {
     pub log_error: Option<String>,
 }
 
+fn recent_enough(
+    program: &Path,
+    version: EksctlVersion,
+    needed_for: EksctlUse,
+    catalog: &Catalog,
+) -> Result<(), ToolError> {
+    match catalog.eksctl_minimum(needed_for) {
+        Some(minimum) if version < minimum.version => Err(ToolError::TooOld {
+            program: program.to_path_buf(),
+            found: version,
+            needed: minimum.version,
+            why: minimum.why.clone(),
+        }),
+        Some(_) | None => Ok(()),
+    }
+}
+
 /// Runs tools.
 #[derive(Clone, Debug)]
 pub struct ToolRunner {
@@ -126,20 +143,29 @@ impl ToolRunner {
             Some(known) => known.clone(),
             None => {
                 let program = self.find(EKSCTL)?;
-                let version = self.version_of(&program)?;
+                let version = self.version_of(&program, None)?;
                 self.eksctl = Some((program.clone(), version));
                 (program, version)
             }
         };
-        match catalog.eksctl_minimum(needed_for) {
-            Some(minimum) if version < minimum.version => Err(ToolError::TooOld {
-                program,
-                found: version,
-                needed: minimum.version,
-                why: minimum.why.clone(),
-            }),
-            Some(_) | None => Ok((program, version)),
-        }
+        recent_enough(&program, version, needed_for, catalog)?;
+        Ok((program, version))
+    }
+
+    /// Checks the version of a program that stands in for eksctl, told that this is its name.
+    ///
+    /// # Errors
+    /// It does not answer, or is too old for this use.
+    pub fn check(
+        &self,
+        program: &Path,
+        name: &str,
+        needed_for: EksctlUse,
+        catalog: &Catalog,
+    ) -> Result<EksctlVersion, ToolError> {
+        let version = self.version_of(program, Some(name))?;
+        recent_enough(program, version, needed_for, catalog)?;
+        Ok(version)
     }
 
     fn find(&self, tool: &str) -> Result<PathBuf, ToolError> {
@@ -149,7 +175,7 @@ impl ToolRunner {
         })
     }
 
-    fn version_of(&self, program: &Path) -> Result<EksctlVersion, ToolError> {
+    fn version_of(&self, program: &Path, name: Option<&str>) -> Result<EksctlVersion, ToolError> {
         let refuse = |why: String| ToolError::NoVersion {
             program: program.to_path_buf(),
             why,
@@ -162,7 +188,7 @@ impl ToolRunner {
         };
         let call = ToolCall {
             program,
-            name: None,
+            name,
             argv: &argv,
             files: &StepFiles::new(),
             token: "",

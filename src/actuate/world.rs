@@ -2,12 +2,13 @@
 
 use super::output::Output;
 use super::process::{self, ToolEnvironment};
-use super::tools::{EKSCTL, ToolCall, ToolRunner};
+use super::tools::{EKSCTL, ToolCall, ToolError, ToolRunner};
 use super::{Actuator, StepFiles, claim, stand_in, with_token};
 use crate::drive::{ActionCall, Interrupt};
 use crate::files;
 use crate::live::{WorldError, WorldStore};
 use serde_json::{Map, Value};
+use stairway_core::catalog::{Catalog, EksctlUse};
 use stairway_core::journal::Claim;
 use stairway_core::plan::wire::Action;
 use stairway_world::tools::{Running, Turn};
@@ -164,6 +165,21 @@ impl WorldTools {
         Self::Process {
             program: by_name.unwrap_or_else(|| executable.to_path_buf()),
             runner: ToolRunner::new(environment, plan_dir),
+        }
+    }
+}
+
+impl WorldTools {
+    /// Checks that the tool answers and is recent enough.
+    ///
+    /// # Errors
+    /// It does not, or is not.
+    pub fn check(&self, needed_for: EksctlUse, catalog: &Catalog) -> Result<(), ToolError> {
+        match self {
+            Self::Process { program, runner } => runner
+                .check(program, stand_in::NAME, needed_for, catalog)
+                .map(|_version| ()),
+            Self::InProcess => Ok(()),
         }
     }
 }

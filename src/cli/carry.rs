@@ -17,10 +17,11 @@ use crate::store::disk::RealDisk;
 use crate::store::journal::JournalFile;
 use crate::store::lock::{ClusterLock as _, FileLock, LockClaim, LockContent, LockError, LockNote};
 use stairway_core::approve::{Confirmation, Nonce, Requirements, Used, admit};
+use stairway_core::catalog::EksctlUse;
 use stairway_core::journal::{Event, Fold, Journal, fold};
 use stairway_core::model::{Timestamp, say_seconds};
 use stairway_core::next::Manner;
-use stairway_core::plan::wire::Plan;
+use stairway_core::plan::wire::{Action, Plan, Step, StepKind};
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, Write as _};
 
@@ -192,6 +193,7 @@ impl Carry<'_> {
             &used,
             wall,
         )?;
+        let tools = self.tools(session)?;
         let digits = hex.get(..6).unwrap_or("000000");
         let runner = Runner {
             run: format!("{}-r{digits}", approved.plan().id),
@@ -212,7 +214,7 @@ impl Carry<'_> {
             })
             .collect();
         let screen = Screen::start(session.ambient, self.asked.json, faces);
-        let finish = self.run_on(session, opened, &mut machine, &screen, approved.plan());
+        let finish = self.run_on(session, opened, &mut machine, &screen, tools);
         let finish = match finish {
             Ok(finish) => finish,
             Err(error) => {
@@ -242,19 +244,13 @@ impl Carry<'_> {
         opened: &mut Opened,
         machine: &mut Machine<'_>,
         screen: &Screen,
-        plan: &Plan,
+        tools: WorldTools,
     ) -> Result<Finish, PortError> {
+        let digest = &self.subject.plan.digest;
         let failed = |error: &dyn std::fmt::Display| PortError::Failed(error.to_string());
-        let environment = ToolEnvironment::of_process();
-        let dir = Some(self.subject.dir.clone());
-        let tools = WorldTools::own(environment, &self.target.store, &self.target.cluster, dir)
-            .map_err(|error| failed(&error))?;
         let lock = std::mem::replace(&mut opened.lock, FileLock::new(std::path::PathBuf::new()));
         let interrupts = Interrupts::of_process().map_err(|error| failed(&error))?;
-        let own = opened
-            .left
-            .as_ref()
-            .and_then(|left| left.run_of(&plan.digest));
+        let own = opened.left.as_ref().and_then(|left| left.run_of(digest));
         let held = std::cell::RefCell::new(lock);
         let started = session.ambient.now;
         let mut ports = LivePorts {
@@ -267,7 +263,7 @@ impl Carry<'_> {
             watch: Box::new(Watching(screen)),
             clock: Box::new(move || Ambient::clock_from(started)),
             note: LockNote {
-                plan: plan.digest.clone(),
+                plan: digest.clone(),
                 nonces: own.map(|own| own.nonces.clone()).unwrap_or_default(),
                 ..LockNote::default()
             },
@@ -277,6 +273,37 @@ impl Carry<'_> {
         drop(ports);
         opened.lock = held.into_inner();
         finish
+    }
+
+    /// Returns what runs eksctl, its version checked where the plan runs it at all.
+    fn tools(&self, session: &Session<'_>) -> Result<WorldTools, CliError> {
+        let environment = ToolEnvironment::of_process();
+        let dir = Some(self.subject.dir.clone());
+        let tools = WorldTools::own(environment, &self.target.store, &self.target.cluster, dir)
+            .map_err(|error| {
+                CliError::user(format!("Finding our own executable failed: {error}"))
+            })?;
+        let steps = &self.subject.plan.steps;
+        let runs = |action: &Action| matches!(action, Action::Run { .. });
+        if !steps.iter().flat_map(|step| &step.actions).any(runs) {
+            return Ok(tools);
+        }
+        let back = |step: &Step| step.kind == StepKind::RollbackControlPlane;
+        let needed_for = if steps.iter().any(back) {
+            EksctlUse::Rollback
+        } else {
+            EksctlUse::Plan
+        };
+        match tools.check(needed_for, session.catalog) {
+            Ok(()) => Ok(tools),
+            Err(error) => {
+                let shown = refused(error.to_string());
+                Err(match error.hint() {
+                    Some(hint) => shown.hint(hint),
+                    None => shown,
+                })
+            }
+        }
     }
 
     /// The operator says which plan is meant: by its digest, or by the cluster's name.

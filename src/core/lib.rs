@@ -64,6 +64,24 @@ pub mod policy;
 pub mod report;
 pub mod verify;
 
+/// Returns the steps that a run has touched, in the order of the plan.
+pub fn touched<'p>(plan: &'p plan::wire::Plan, fold: &journal::Fold) -> Vec<plan::Touched<'p>> {
+    let steps = plan.steps.iter().zip(&fold.steps);
+    steps
+        .filter(|(_, known)| known.phase != journal::StepPhase::NotStarted)
+        .map(|(step, known)| plan::Touched {
+            step,
+            done_at: match &known.phase {
+                journal::StepPhase::Observed { at, .. } => Some(*at),
+                journal::StepPhase::NotStarted
+                | journal::StepPhase::InDoubt { .. }
+                | journal::StepPhase::Returned { .. }
+                | journal::StepPhase::Failed { .. } => None,
+            },
+        })
+        .collect()
+}
+
 /// Audits the plan of a way back; a plan with a fault runs nothing.
 pub fn check_undo(input: &plan::PlanInput<'_>, mut undo: plan::Undo) -> plan::Undo {
     let any = input.any_core_group();

@@ -80,6 +80,8 @@ pub enum Sabotage {
     IgnoresBudgets,
     /// Another group is deleted than the plan says.
     WrongGroup,
+    /// A plan that ran to its end runs again, with its approvals and without its journal.
+    RunsAgain,
 }
 
 impl Default for Fate {
@@ -141,6 +143,7 @@ pub struct SimPorts<'p> {
     observed_steps: usize,
     intended: BTreeMap<String, Timestamp>,
     begun: BTreeSet<String>,
+    ended: bool,
     eyes: Eyes,
     done: BTreeSet<String>,
 }
@@ -344,14 +347,20 @@ impl SimPorts<'_> {
                 ending: Ending::Done,
                 ..
             } => {
+                self.ended = true;
                 let open = self.plan.steps.iter().find(|s| !self.done.contains(&s.id));
                 if let Some(open) = open {
                     self.broken
                         .push(format!("law 3: done, and `{}` was never seen", open.id));
                 }
             }
-            What::RunStarted { .. }
-            | What::EffectReturned { .. }
+            What::RunStarted { adopted, .. } => {
+                if !adopted && std::mem::replace(&mut self.ended, false) {
+                    self.broken
+                        .push("law 6: a plan that had ended was begun again".to_owned());
+                }
+            }
+            What::EffectReturned { .. }
             | What::Paused { .. }
             | What::Resumed { .. }
             | What::RunEnded { .. } => {}
@@ -413,7 +422,8 @@ impl SimPorts<'_> {
                 | Sabotage::FolderNotSynced
                 | Sabotage::ForgetsJournal
                 | Sabotage::IgnoresBudgets
-                | Sabotage::WrongGroup,
+                | Sabotage::WrongGroup
+                | Sabotage::RunsAgain,
                 _,
             ) => {}
         }

@@ -9,7 +9,10 @@
 //!
 //! Reading never writes: without a snapshot, the world is what its definition says.
 
-use super::{LiveError, LiveReader, OBSERVATION_BYTES_MAX, ObservationKind, parse, read_value};
+use super::{
+    LiveError, LiveFile, LiveReader, OBSERVATION_BYTES_MAX, ObservationKind, parse, read_value,
+    sniff,
+};
 use crate::config::{ShapeError, read_shape};
 use crate::store::disk::Flock;
 use crate::store::lock::FileLock;
@@ -382,6 +385,13 @@ impl WorldStore {
 
     fn build(&self, text: &str, digest: String) -> Result<WorldSet, WorldError> {
         let document = parse(text, &self.shown)?;
+        if sniff(&document) != LiveFile::World {
+            let kind = document.get("kind").and_then(Value::as_str);
+            return Err(WorldError::Unbuildable {
+                file: self.shown.clone(),
+                why: format!("its kind is {kind:?}, not `World`"),
+            });
+        }
         let file: WorldFile = read_shape(&document).map_err(|shape| self.shape(shape, text))?;
         let folder = files::parent_of(&self.definition);
         let mut failed = None;

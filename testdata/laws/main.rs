@@ -3,6 +3,7 @@
 mod demo;
 mod generate;
 mod rng;
+mod seeds;
 mod walk;
 
 use rng::Rng;
@@ -17,27 +18,9 @@ const CLUSTERS: u64 = 10_000;
 /// How often each rule, kind of step and strategy must have been met.
 const OFTEN: u64 = 50;
 
-/// Checks every seed on two threads; the first failures of each are shown.
+/// Checks every seed.
 fn for_each_seed(check: impl Fn(u64) -> Result<(), String> + Sync) {
-    let found: Vec<String> = std::thread::scope(|scope| {
-        let check = &check;
-        let halves: Vec<_> = (0..2)
-            .map(|half| {
-                scope.spawn(move || {
-                    (0..CLUSTERS)
-                        .filter(|seed| seed % 2 == half)
-                        .filter_map(|seed| check(seed).err().map(|e| format!("seed {seed}: {e}")))
-                        .take(5)
-                        .collect::<Vec<_>>()
-                })
-            })
-            .collect();
-        halves
-            .into_iter()
-            .flat_map(|half| half.join().expect("no panic"))
-            .collect()
-    });
-    assert!(found.is_empty(), "{}", found.join("\n"));
+    seeds::for_each_seed(CLUSTERS, "", check);
 }
 
 /// Law 5 and law 2: the end of a plan needs no plan, and no instant on the way breaks skew.

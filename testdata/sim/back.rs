@@ -6,9 +6,9 @@ use crate::walk;
 use crate::{for_each_seed, number};
 use stairway::drive::How;
 use stairway::drive::sim::{Fate, live};
-use stairway_core::journal::{StepPhase, fold};
+use stairway_core::journal::fold;
 use stairway_core::model::Observation;
-use stairway_core::plan::{Touched, undo};
+use stairway_core::plan::undo;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What the way back restores: groups with their bounds and taints, versions of groups, plane and add-ons.
@@ -79,22 +79,7 @@ fn stage_back(
 ) -> Result<(), String> {
     let plan = &stage.planned.plan;
     let folded = fold(plan, &story.events);
-    let touched: Vec<Touched<'_>> = plan
-        .steps
-        .iter()
-        .zip(&folded.steps)
-        .filter(|(_, known)| known.phase != StepPhase::NotStarted)
-        .map(|(step, known)| Touched {
-            step,
-            done_at: match &known.phase {
-                StepPhase::Observed { at, .. } => Some(*at),
-                StepPhase::NotStarted
-                | StepPhase::InDoubt { .. }
-                | StepPhase::Returned { .. }
-                | StepPhase::Failed { .. } => None,
-            },
-        })
-        .collect();
+    let touched = stairway_core::touched(plan, &folded);
     let live_now = walk::observe(&story.world);
     let mut input = walk::input(&stage.case, &live_now);
     input.at = story.world.now;

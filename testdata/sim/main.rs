@@ -12,6 +12,8 @@ mod demo;
 mod generate;
 #[path = "../laws/rng.rs"]
 mod rng;
+#[path = "../laws/seeds.rs"]
+mod seeds;
 #[expect(dead_code, reason = "the laws walk plans without a driver")]
 #[path = "../laws/walk.rs"]
 mod walk;
@@ -37,31 +39,10 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
-/// Every run on two threads; the first failures of each are shown, with the seed that repeats them.
+/// Checks the seeds; a failing one can be told in full.
 fn for_each_seed(seeds: u64, check: impl Fn(u64) -> Result<(), String> + Sync) {
-    let found: Vec<String> = std::thread::scope(|scope| {
-        let check = &check;
-        let halves: Vec<_> = (0..2)
-            .map(|half| {
-                scope.spawn(move || {
-                    (0..seeds)
-                        .filter(|seed| seed % 2 == half)
-                        .filter_map(|seed| check(seed).err().map(|e| format!("seed {seed}: {e}")))
-                        .take(4)
-                        .collect::<Vec<_>>()
-                })
-            })
-            .collect();
-        halves
-            .into_iter()
-            .flat_map(|half| half.join().expect("no panic"))
-            .collect()
-    });
-    assert!(
-        found.is_empty(),
-        "{}\nrepeat one with STAIRWAY_SIM_SEED=N cargo test --test sim",
-        found.join("\n")
-    );
+    let hint = "repeat one with STAIRWAY_SIM_SEED=N cargo test --test sim";
+    seeds::for_each_seed(seeds, hint, check);
 }
 
 /// Laws 2 to 8 at every instant of every run, whatever fails and whenever the process dies.

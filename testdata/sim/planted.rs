@@ -54,7 +54,7 @@ const fn under(what: &'static str, fault: Fault, chooser: Chooser) -> Plant {
     }
 }
 
-const PLANTS: [Plant; 22] = [
+const PLANTS: [Plant; 23] = [
     chooses("a new group counts as ready when it exists", skips_verify),
     chooses("exit code 0 counts as done", trusts_claims),
     under(
@@ -93,6 +93,7 @@ const PLANTS: [Plant; 22] = [
         "drains go around disruption budgets",
         Sabotage::IgnoresBudgets,
     ),
+    breaks("an approval is used again", Sabotage::RunsAgain),
     breaks("the wrong generation is deleted", Sabotage::WrongGroup),
 ];
 

@@ -18,12 +18,12 @@ use crate::store::lock::{ClusterLock as _, LockNote};
 use crate::store::{self, PlanFolder, SetDraft};
 use stairway_core::approve::{Confirmation, Requirements};
 use stairway_core::catalog::Catalog;
-use stairway_core::journal::{Ending, Event, Fold, StepPhase, What, fold};
+use stairway_core::journal::{Ending, Event, Fold, What, fold};
 use stairway_core::model::clusterconfig::Config;
 use stairway_core::model::{Digest, Observation, canonical_bytes};
 use stairway_core::next::Manner;
 use stairway_core::plan::wire::{Plan, PlanSet};
-use stairway_core::plan::{PlanInput, Touched, Undo, undo};
+use stairway_core::plan::{PlanInput, Undo, undo};
 use stairway_core::report::{plan_markdown, plan_table, planset_markdown};
 use stairway_core::verify::health_of;
 use std::path::PathBuf;
@@ -141,22 +141,7 @@ fn way_back(
     catalog: &'static Catalog,
 ) -> Result<Undo, CliError> {
     let plan = &subject.plan;
-    let touched: Vec<Touched<'_>> = plan
-        .steps
-        .iter()
-        .zip(&folded.steps)
-        .filter(|(_, known)| known.phase != StepPhase::NotStarted)
-        .map(|(step, known)| Touched {
-            step,
-            done_at: match &known.phase {
-                StepPhase::Observed { at, .. } => Some(*at),
-                StepPhase::NotStarted
-                | StepPhase::InDoubt { .. }
-                | StepPhase::Returned { .. }
-                | StepPhase::Failed { .. } => None,
-            },
-        })
-        .collect();
+    let touched = stairway_core::touched(plan, folded);
     let Config::Eks(desired) = &sides.loaded.config else {
         return Err(CliError::user(
             "EKS Anywhere runs cannot be rolled back yet",

@@ -8,10 +8,9 @@ use super::begin::{GRACE_SECONDS, in_time};
 use super::motion::in_motion;
 use super::{Next, Situation, tells};
 use crate::model::Condition;
-use crate::model::clusterconfig::count_of;
 use crate::plan::wire::{Step, StepKind};
 use crate::verify::{Verdict, verify};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::BTreeMap;
 
 /// Returns what the cluster says of the step at `place`; none when it was not done.
@@ -101,17 +100,12 @@ fn was_otherwise(situation: &Situation<'_>, index: usize, step: &Step) -> bool {
     }
 }
 
-/// A self-managed group without nodes has nothing to taint: there only its upper bound tells.
+/// A self-managed group without nodes has nothing to taint, so nothing there tells of it.
 fn is_marked(situation: &Situation<'_>, step: &Step) -> bool {
     let Some(live) = situation.observed.nodegroup(&step.subject) else {
         return false;
     };
-    let bound = |value: Option<&Value>| value.and_then(count_of);
-    let now = bound(live.spec.get("maxSize"));
-    let capped = now.is_some()
-        && now == bound(step.after.get("maxSize"))
-        && now != bound(step.before.get("maxSize"));
-    live.managed || capped || situation.observed.nodes_of(&step.subject).next().is_some()
+    live.managed || situation.observed.nodes_of(&step.subject).next().is_some()
 }
 
 /// What the steps up to `frontier` left behind must be there: the last word on each subject.

@@ -206,7 +206,10 @@ impl Way {
                 return;
             }
         }
+        let promised_so_far = draft.steps.len();
         let blockers = addons::before_rollback(draft, to);
+        // What an add-on needs besides was in no approved plan.
+        self.promised &= draft.steps.len() == promised_so_far;
         if let Some(blocker) = blockers.first() {
             self.ends(&one.step.id, &blocker.why);
             return;

@@ -55,6 +55,8 @@ struct Life<'p> {
     intended: BTreeMap<String, Timestamp>,
     done: BTreeSet<String>,
     eyes: Eyes,
+    ended: bool,
+    again: bool,
 }
 
 impl<'p> Life<'p> {
@@ -91,6 +93,8 @@ impl<'p> Life<'p> {
             intended: BTreeMap::new(),
             done: BTreeSet::new(),
             eyes: Eyes::default(),
+            ended: false,
+            again: false,
         }
     }
 
@@ -145,6 +149,7 @@ impl<'p> Life<'p> {
             observed_steps: self.observed_steps,
             intended: std::mem::take(&mut self.intended),
             begun: BTreeSet::new(),
+            ended: self.ended,
             eyes: std::mem::take(&mut self.eyes),
             done: std::mem::take(&mut self.done),
         };
@@ -162,6 +167,7 @@ impl<'p> Life<'p> {
         self.observed_steps = ports.observed_steps;
         self.intended = ports.intended;
         self.eyes = ports.eyes;
+        self.ended = ports.ended;
         self.done = ports.done;
         self.broken.extend(ports.broken);
         self.shown.extend(ports.shown);
@@ -183,6 +189,16 @@ impl<'p> Life<'p> {
 
     fn after_finish(&mut self, finish: Finish) -> Option<Finish> {
         match finish.how {
+            How::Done if self.fate.sabotage == Sabotage::RunsAgain && !self.again => {
+                self.again = true;
+                self.disk.inner = fresh_disk();
+                None
+            }
+            // That it does not fit any more is the second defence, and no law's.
+            How::Refused if self.again => Some(Finish {
+                how: How::Done,
+                ..finish
+            }),
             How::Done => Some(finish),
             How::Refused if self.lives > 1 || self.retries > 0 => Some(finish),
             How::Refused | How::Unread | How::Stopped => {
