@@ -81,6 +81,8 @@ static LOADED: LazyLock<Cluster> = LazyLock::new(|| {
 
 fn input(cluster: &Cluster) -> PlanInput<'_> {
     PlanInput {
+        wave: None,
+        missing_files: Vec::new(),
         name: cluster.desired.cluster.name.clone(),
         desired: &cluster.desired,
         observed: &cluster.observed,
@@ -174,6 +176,8 @@ fn report_markdown(bencher: Bencher<'_, '_>) {
 fn set() -> PlanSet {
     let plan = planned().plan;
     PlanSet {
+        waves: Vec::new(),
+        partial: None,
         format_version: PLAN_FORMAT,
         kind: "PlanSet".to_owned(),
         summary: plan.summary.clone(),

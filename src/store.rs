@@ -23,7 +23,9 @@ use serde_json::Value;
 use stairway_core::journal::JournalError;
 use stairway_core::model::{Digest, Observation, canonical_bytes};
 use stairway_core::plan::Planned;
-use stairway_core::plan::wire::{ClusterError, ID_DIGITS, PLAN_FORMAT, Plan, PlanSet, Summary};
+use stairway_core::plan::wire::{
+    ClusterError, ID_DIGITS, PLAN_FORMAT, Partial, Plan, PlanSet, Summary,
+};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -330,6 +332,10 @@ pub struct SetDraft {
     pub summary: Summary,
     /// The exit code that `--detailed-exitcode` gives.
     pub exit: u8,
+    /// The fleet's waves in their order.
+    pub waves: Vec<String>,
+    /// Which part of the fleet it is, when not all of it.
+    pub partial: Option<Partial>,
 }
 
 impl SetDraft {
@@ -380,13 +386,20 @@ impl SetDraft {
         }
         out.write_all(b"],")?;
         // The rest of the set in the canonical order of its keys, which come after `clusters`.
-        let rest = canonical_bytes(&serde_json::json!({
+        let mut rest = serde_json::json!({
             "errors": self.errors,
             "exit": self.exit,
             "format_version": PLAN_FORMAT,
             "kind": "PlanSet",
             "summary": self.summary,
-        }));
+        });
+        if !self.waves.is_empty() {
+            rest["waves"] = serde_json::json!(self.waves);
+        }
+        if let Some(partial) = &self.partial {
+            rest["partial"] = serde_json::json!(partial);
+        }
+        let rest = canonical_bytes(&rest);
         out.write_all(rest.get(1..).unwrap_or_default())?;
         out.write_all(b"\n")
     }
@@ -398,6 +411,8 @@ impl SetDraft {
             errors,
             summary,
             exit,
+            waves,
+            partial,
         } = self;
         let clusters = clusters
             .into_iter()
@@ -412,6 +427,8 @@ impl SetDraft {
             kind,
             clusters,
             errors,
+            waves,
+            partial,
             summary,
             exit,
         }

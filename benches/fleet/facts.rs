@@ -158,6 +158,7 @@ fn pods(node: &Node, rng: &mut Rng) -> Vec<Pod> {
         volume_zones: Vec::new(),
         tolerates_everything: false,
         waiting: None,
+        ..Pod::default()
     };
     let mut pods: Vec<Pod> = ["aws-node", "kube-proxy", "ebs-csi-node", "node-exporter"]
         .into_iter()
@@ -221,6 +222,7 @@ fn pdbs() -> Vec<Pdb> {
         name: name.to_owned(),
         allowed: Known::Value(1),
         selector: BTreeMap::from([(key.to_owned(), value.to_owned())]),
+        ..Pdb::default()
     })
     .collect()
 }
@@ -238,6 +240,8 @@ fn insights(version: KubeMinor, situation: Situation) -> Vec<Insight> {
     .map(|(nth, name)| {
         let bad = nth == 3 && situation == Situation::Blocked;
         Insight {
+            refreshed_at: Known::default(),
+            deprecations: Vec::new(),
             id: format!("insight-{nth}"),
             name: name.to_owned(),
             category: "UPGRADE_READINESS".to_owned(),

@@ -1,7 +1,13 @@
 //! The command line as it is typed. Nothing below `cli` sees these types.
 
+mod check;
+mod part;
+mod start;
 mod world;
 
+pub use check::{CheckArgs, CheckFormat, ReviewArgs};
+pub use part::{MergeArgs, PartArgs};
+pub use start::{InitArgs, InitClusterArgs, InitCommand, TemplateArgs, TemplateCommand};
 pub use world::{WorldArgs, WorldCommand};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -59,6 +65,12 @@ pub enum Command {
     /// difference what it takes: a scaling change, a change in place, a replacement, an upgrade.
     #[command(after_help = DIFF_EXAMPLES)]
     Diff(DiffArgs),
+    /// Look for what stands in the way of an upgrade, and fail when something does
+    ///
+    /// Plans every cluster and prints what was found: what blocks, what to read before approving, and
+    /// what was waived until when. Exit code 3 when a finding blocks or a waiver has expired.
+    #[command(after_help = check::CHECK_EXAMPLES)]
+    Check(CheckArgs),
     /// Plan the way from what is live to what git asks for
     ///
     /// A plan lists steps that are legal in this order: control planes move one minor at a time,
@@ -69,6 +81,9 @@ pub enum Command {
     /// The same inputs give the same bytes. Nothing is changed; files are written with --out only.
     #[command(after_help = PLAN_EXAMPLES)]
     Plan(PlanArgs),
+    /// Put plan sets together, as shards of a fleet give them
+    #[command(after_help = part::MERGE_EXAMPLES)]
+    Merge(MergeArgs),
     /// Show a plan that was written before
     ///
     /// Reads a plan by id, directory or file, and refuses one whose content is not what its digest
@@ -115,6 +130,12 @@ pub enum Command {
     /// it, in .stairway/. `live: {world: FILE}` in a fleet makes a cluster of it a live one.
     #[command(after_help = world::WORLD_EXAMPLES)]
     World(WorldArgs),
+    /// Begin a repository, or a cluster's config from a template
+    #[command(after_help = start::INIT_EXAMPLES)]
+    Init(InitArgs),
+    /// Compare generated configs with their template
+    #[command(after_help = start::TEMPLATE_EXAMPLES)]
+    Template(TemplateArgs),
     /// Explain a finding's code, a rule, or a step of a plan
     #[command(after_help = EXPLAIN_EXAMPLES)]
     Explain(ExplainArgs),
@@ -165,6 +186,8 @@ pub struct ScopeArgs {
     /// How many clusters to work on at a time [default: the number of processors]
     #[arg(long, value_name = "N")]
     pub parallelism: Option<NonZeroUsize>,
+    #[command(flatten)]
+    pub part: PartArgs,
 }
 
 /// Arguments of `render`.
@@ -229,9 +252,8 @@ pub struct PlanArgs {
     /// How to print
     #[arg(long, value_enum, default_value_t = PlanFormat::Table)]
     pub format: PlanFormat,
-    /// Write the plan set as JSON to this file, besides what is printed
-    #[arg(long, value_name = "FILE")]
-    pub json_into: Option<PathBuf>,
+    #[command(flatten)]
+    pub review: ReviewArgs,
     /// Exit with 2 for changes, 3 for a blocked cluster, 6 for an incomplete read
     #[arg(long)]
     pub detailed_exitcode: bool,

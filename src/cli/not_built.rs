@@ -11,12 +11,7 @@ pub struct NotBuilt {
 }
 
 /// Every command of the design that this build does not have.
-pub const NOT_BUILT: [NotBuilt; 7] = [
-    NotBuilt {
-        name: "check",
-        will: "fail when a rule is broken",
-        meanwhile: "`stairway plan --detailed-exitcode` exits with 3 when a cluster is blocked",
-    },
+pub const NOT_BUILT: [NotBuilt; 5] = [
     NotBuilt {
         name: "drift",
         will: "commit drift reports to git",
@@ -36,11 +31,6 @@ pub const NOT_BUILT: [NotBuilt; 7] = [
         name: "restore",
         will: "plan the restore of an EKS Anywhere cluster",
         meanwhile: "follow the EKS Anywhere documentation on restores",
-    },
-    NotBuilt {
-        name: "init",
-        will: "write a first fleet file",
-        meanwhile: "copy `testdata/demo/fleet.yaml`; `stairway schema fleet` describes it",
     },
     NotBuilt {
         name: "import",

@@ -1,8 +1,10 @@
 //! The second stage of the command line: checked values without a trace of clap.
 
+mod review;
 mod runs;
 mod world;
 
+pub use review::CheckRequest;
 pub use runs::{
     ApplyRequest, PlanScope, RehearseRequest, RollbackRequest, RunManner, StatusRequest,
 };
@@ -11,7 +13,8 @@ pub use world::{WorldRequest, misbehaviour};
 use super::ambient::Ambient;
 use super::args::{
     ApproveArgs, ApproveFormat, Command, DiffArgs, DiffFormat, DocumentFormat, ExplainArgs,
-    ObserveArgs, PlanArgs, PlanFormat, RenderArgs, SchemaName, ScopeArgs, ShowArgs,
+    InitArgs, MergeArgs, ObserveArgs, PartArgs, PlanArgs, PlanFormat, RenderArgs, ReviewArgs,
+    SchemaName, ScopeArgs, ShowArgs, TemplateArgs,
 };
 use super::error::CliError;
 use super::not_built;
@@ -43,6 +46,14 @@ pub enum Request {
     Diff(DiffRequest),
     /// Make plans.
     Plan(PlanRequest),
+    /// Print findings.
+    Check(CheckRequest),
+    /// Put plan sets together.
+    Merge(MergeArgs),
+    /// Begin a repository or a config.
+    Init(InitArgs),
+    /// Compare a config with its template.
+    Template(TemplateArgs),
     /// Print a plan that was made before.
     Show(ShowRequest),
     /// Approve a plan.
@@ -124,8 +135,8 @@ pub struct PlanRequest {
     pub out: Option<PathBuf>,
     /// How to print.
     pub format: PlanFormat,
-    /// Where to write the set besides.
-    pub json_into: Option<PathBuf>,
+    /// What to write besides.
+    pub review: ReviewArgs,
     /// Exit with more than 0 and 1.
     pub detailed_exitcode: bool,
 }
@@ -218,6 +229,10 @@ pub fn check(command: Option<Command>, ambient: &Ambient) -> Result<Request, Cli
         }),
         Some(Command::Diff(args)) => Request::Diff(diff(args, ambient)?),
         Some(Command::Plan(args)) => Request::Plan(plan(args, ambient)?),
+        Some(Command::Check(args)) => Request::Check(review::check(args, ambient)?),
+        Some(Command::Merge(args)) => Request::Merge(args),
+        Some(Command::Init(args)) => Request::Init(args),
+        Some(Command::Template(args)) => Request::Template(args),
         Some(Command::Show(ShowArgs { plan, format, dir })) => Request::Show(ShowRequest {
             plan,
             format,
@@ -247,11 +262,13 @@ pub fn check(command: Option<Command>, ambient: &Ambient) -> Result<Request, Cli
 }
 
 /// The commands that this build has, for suggestions.
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 20] = [
     "render",
     "observe",
     "diff",
+    "check",
     "plan",
+    "merge",
     "show",
     "approve",
     "apply",
@@ -259,6 +276,8 @@ const COMMANDS: [&str; 16] = [
     "rollback",
     "rehearse",
     "world",
+    "init",
+    "template",
     "explain",
     "schema",
     "completions",
@@ -334,7 +353,7 @@ fn plan(args: PlanArgs, ambient: &Ambient) -> Result<PlanRequest, CliError> {
         at,
         out,
         format,
-        json_into,
+        review,
         detailed_exitcode,
     } = args;
     let work = work(scope, &prune, ambient)?;
@@ -349,7 +368,7 @@ fn plan(args: PlanArgs, ambient: &Ambient) -> Result<PlanRequest, CliError> {
         at,
         out,
         format,
-        json_into,
+        review,
         detailed_exitcode,
     })
 }
@@ -417,6 +436,7 @@ fn work(args: ScopeArgs, prune: &[String], ambient: &Ambient) -> Result<Work, Cl
         tla_str,
         eksctl_schema,
         parallelism,
+        part: PartArgs {},
     } = args;
     let scope = Scope {
         subjects,

@@ -2,9 +2,9 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use stairway_core::model::Timestamp;
 use stairway_core::policy::settings::{
-    ActivitySelector, GroupSettings, NodePace, Roles, Waiver, read_duration, write_duration,
+    ActivitySelector, GroupSettings, IgnoreRule, NodePace, Roles, Waiver, read_duration,
+    write_duration,
 };
 use stairway_core::policy::windows::Window;
 use std::collections::BTreeMap;
@@ -35,7 +35,7 @@ pub struct FleetFile {
     pub waves: Vec<String>,
     /// Differences that are left alone.
     #[serde(default)]
-    pub ignore: Vec<Ignore>,
+    pub ignore: Vec<IgnoreRule>,
     /// Findings that were accepted for a while.
     #[serde(default)]
     pub waivers: Vec<Waiver>,
@@ -159,20 +159,6 @@ pub struct Approvals {
     /// How long a signature counts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires: Option<Seconds>,
-}
-
-/// Differences that are left alone until a date.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct Ignore {
-    /// The path of the field.
-    pub path: String,
-    /// Why.
-    pub reason: String,
-    /// Who answers for it.
-    pub owner: String,
-    /// Until when.
-    pub expires: Timestamp,
 }
 
 /// Whole seconds, written `90s`, `30m`, `12h` or `60d`.

@@ -8,8 +8,8 @@ mod shape;
 
 pub use error::{FleetError, FleetProblem};
 pub use file::{
-    Approvals, AwsPins, ClusterEntry, FLEET_API, FLEET_KIND, FleetFile, Ignore, KubernetesLive,
-    Live, Policy, Seconds,
+    Approvals, AwsPins, ClusterEntry, FLEET_API, FLEET_KIND, FleetFile, KubernetesLive, Live,
+    Policy, Seconds,
 };
 pub use nearest::nearest;
 pub use shape::{PathStep, ShapeError, ValuePath, read_shape};

@@ -53,6 +53,8 @@ pub fn plan_cluster(
     let mut inputs = loaded.inputs.clone();
     inputs.options = options.recorded();
     Ok(make_plan(&PlanInput {
+        wave: None,
+        missing_files: Vec::new(),
         name: loaded.name.clone(),
         desired,
         observed: &live.observation,

@@ -4,6 +4,7 @@ use stairway_core::plan::wire::{Inputs, Tool};
 
 fn plan(name: &str) -> Plan {
     Plan {
+        wave: None,
         format_version: PLAN_FORMAT,
         kind: "Plan".to_owned(),
         id: String::new(),
@@ -108,6 +109,8 @@ fn a_beginning_of_several_ids_is_refused() {
 fn a_draft_writes_the_bytes_of_the_wire_type() {
     let (a, b) = (plan("a"), plan("b"));
     let draft = SetDraft {
+        waves: Vec::new(),
+        partial: None,
         clusters: vec![
             ("a".to_owned(), Kept::Plan(Box::new(a.clone()))),
             ("b".to_owned(), Kept::Json(canonical_bytes(&b))),

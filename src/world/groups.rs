@@ -90,6 +90,7 @@ impl World {
             format!("arn:aws:cloudformation:{place}:stack/{stack}/{id}")
         };
         let group = LiveNodegroup {
+            health: Known::default(),
             name: name.clone(),
             managed,
             status: Known::Absent,

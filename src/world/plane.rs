@@ -335,6 +335,8 @@ pub(crate) fn passing(category: &str, about: KubeMinor, removed_in: KubeMinor) -
         .iter()
         .enumerate()
         .map(|(index, name)| Insight {
+            refreshed_at: Known::default(),
+            deprecations: Vec::new(),
             id: format!("{short}-{about}-{index}"),
             name: if name.ends_with('v') {
                 format!("{name}{removed_in}")

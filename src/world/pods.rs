@@ -350,6 +350,7 @@ impl World {
                 name: format!("{}-budget", pod.name),
                 allowed: Known::Value(0),
                 selector: pod.labels.clone(),
+                ..Pdb::default()
             });
             pdbs.len() - 1
         });

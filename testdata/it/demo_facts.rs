@@ -201,6 +201,7 @@ fn nodegroups(live: &Desired, facts: &Facts, catalog: &Catalog) -> Vec<LiveNodeg
     live.nodegroups
         .values()
         .map(|group| LiveNodegroup {
+            health: Known::default(),
             name: group.name.clone(),
             managed: group.managed,
             status: Known::Value(
@@ -338,6 +339,7 @@ fn pods(live: &Desired, facts: &Facts) -> Vec<Pod> {
                 volume_zones: fact.volume_zone.iter().cloned().collect(),
                 tolerates_everything: false,
                 waiting: None,
+                ..Pod::default()
             });
         }
     }
@@ -372,6 +374,7 @@ fn daemon_pod((name, cpu, memory): (&str, u32, u32), node: &str) -> Pod {
         volume_zones: Vec::new(),
         tolerates_everything: true,
         waiting: None,
+        ..Pod::default()
     }
 }
 
@@ -407,6 +410,7 @@ fn addons(live: &Desired, facts: &Facts, catalog: &Catalog) -> Vec<LiveAddon> {
                 .unwrap_or_default();
             spec.remove("version");
             LiveAddon {
+                health: Known::default(),
                 name: name.clone(),
                 version: Known::Value(addon.version.clone()),
                 status: Known::Value(addon.status.clone().unwrap_or_else(|| "ACTIVE".to_owned())),
@@ -436,6 +440,8 @@ fn workloads(facts: &Facts) -> Vec<Workload> {
 
 fn insight(fact: &InsightFact) -> Insight {
     Insight {
+        refreshed_at: Known::default(),
+        deprecations: Vec::new(),
         id: fact.id.clone(),
         name: fact.name.clone(),
         category: fact.category.clone(),

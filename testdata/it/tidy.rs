@@ -55,6 +55,9 @@ const DOORS: [(&str, &[&str]); 19] = [
         "clap",
         &[
             "src/cli/args.rs",
+            "src/cli/args/check.rs",
+            "src/cli/args/part.rs",
+            "src/cli/args/start.rs",
             "src/cli/args/world.rs",
             "src/cli/commands/man.rs",
             "src/cli/commands/schema.rs",

@@ -317,6 +317,8 @@ fn furnish(rng: &mut Rng, observed: &mut Observation) {
     let mut insights = Vec::new();
     if rng.chance(5) {
         insights.push(Insight {
+            refreshed_at: Known::default(),
+            deprecations: Vec::new(),
             id: "i-1".to_owned(),
             name: "Deprecated APIs removed in Kubernetes".to_owned(),
             category: "UPGRADE_READINESS".to_owned(),
@@ -391,6 +393,7 @@ fn pod(name: &str, node: &str, owner: Option<&str>) -> Pod {
         volume_zones: Vec::new(),
         tolerates_everything: false,
         waiting: None,
+        ..Pod::default()
     }
 }
 

@@ -44,6 +44,8 @@ pub(crate) fn input<'a>(case: &'a Case, observed: &'a Observation) -> PlanInput<
         ..Default::default()
     };
     PlanInput {
+        wave: None,
+        missing_files: Vec::new(),
         name: "gen".to_owned(),
         desired: &case.desired,
         observed,

@@ -2,9 +2,12 @@
 
 pub(super) mod apply;
 pub(super) mod approve;
+pub(super) mod check;
 pub(super) mod diff;
 pub(super) mod explain;
+pub(super) mod init;
 pub(super) mod man;
+pub(super) mod merge;
 pub(super) mod observe;
 pub(super) mod plan;
 pub(super) mod rehearse;
@@ -13,4 +16,5 @@ pub(super) mod rollback;
 pub(super) mod schema;
 pub(super) mod show;
 pub(super) mod status;
+pub(super) mod template;
 pub(super) mod world;

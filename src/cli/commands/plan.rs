@@ -69,7 +69,7 @@ pub(crate) fn run(session: &mut Session<'_>, request: &PlanRequest) -> Result<u8
     if let Some(out) = &out {
         draft.write_file(&out.join(SET_FILE))?;
     }
-    if let Some(path) = &request.json_into {
+    if let Some(path) = &request.review.json_into {
         draft.write_file(&session.ambient.cwd.join(path))?;
     }
     print(session, request, draft)?;

@@ -157,6 +157,8 @@ fn way_back(
         .options
         .insert("undo".to_owned(), format!("{run} {}", folded.head));
     let input = PlanInput {
+        wave: None,
+        missing_files: Vec::new(),
         name: plan.name.clone(),
         desired,
         observed,

@@ -82,6 +82,9 @@ impl Faults {
             remedy: "This is a fault of stairway, not of your config: do not apply the plan, and report it.".to_owned(),
             source: String::new(),
             not_assessed: false,
+            objects: Vec::new(),
+            applies: None,
+            waived: None,
         });
     }
 }

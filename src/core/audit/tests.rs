@@ -51,6 +51,8 @@ fn good(managed: bool) -> (Planned, Observation) {
         ..Inputs::default()
     };
     let input = PlanInput {
+        wave: None,
+        missing_files: Vec::new(),
         name: "c".to_owned(),
         desired: &desired,
         observed: &observed,

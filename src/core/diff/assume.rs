@@ -80,6 +80,7 @@ fn groups(desired: &Desired, version: &Known<KubeMinor>, catalog: &Catalog) -> V
         .nodegroups
         .values()
         .map(|group| LiveNodegroup {
+            health: Known::default(),
             name: group.name.clone(),
             managed: group.managed,
             status: Known::Value(
@@ -150,6 +151,7 @@ fn assume_addons(desired: &Desired, observed: &mut Observation, catalog: &Catalo
     let addons: Vec<LiveAddon> = declared
         .values()
         .map(|addon| LiveAddon {
+            health: Known::default(),
             name: addon.name.clone(),
             version: resolve(&addon.name, addon.version.as_deref()),
             status: Known::Value("ACTIVE".to_owned()),

@@ -36,6 +36,11 @@ impl<T> Known<T> {
         }
     }
 
+    /// Returns true when nobody recorded the fact: such a key can be left out and read back the same.
+    pub fn is_unknown_by_default(&self) -> bool {
+        matches!(self, Self::Unknown(why) if why == NOT_RECORDED)
+    }
+
     /// Returns true when nobody could read the fact.
     pub const fn is_unknown(&self) -> bool {
         matches!(self, Self::Unknown(_))

@@ -59,6 +59,9 @@ pub struct Observation {
     /// Upgrade and rollback insights.
     #[serde(default)]
     pub insights: Known<Vec<Insight>>,
+    /// Deprecated APIs that were asked for, from the API server's own metrics.
+    #[serde(default, skip_serializing_if = "Known::is_unknown_by_default")]
+    pub deprecated_apis: Known<Vec<DeprecatedApi>>,
     /// Quotas that bound a plan, by name: `managed-nodegroups-per-cluster`.
     #[serde(default)]
     pub quotas: Known<BTreeMap<String, u32>>,
@@ -178,6 +181,9 @@ pub struct LiveNodegroup {
     /// True when keys missing in `spec` are known to be unset.
     #[serde(default)]
     pub spec_complete: bool,
+    /// What EKS says is wrong with it (DescribeNodegroup, `health.issues`).
+    #[serde(default, skip_serializing_if = "Known::is_unknown_by_default")]
+    pub health: Known<Vec<HealthIssue>>,
 }
 
 /// A CloudFormation stack of eksctl.
@@ -221,7 +227,7 @@ pub struct Node {
 }
 
 /// A pod.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Pod {
     /// Namespace.
     pub namespace: String,
@@ -251,6 +257,12 @@ pub struct Pod {
     /// Why a container of it does not run: `CrashLoopBackOff`, `CreateContainerConfigError`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting: Option<String>,
+    /// Labels that its node must have: `nodeSelector`, and what a required node affinity narrows to one value.
+    #[serde(default, skip_serializing_if = "Known::is_unknown_by_default")]
+    pub node_selector: Known<BTreeMap<String, String>>,
+    /// True when an `emptyDir` volume goes away with it.
+    #[serde(default, skip_serializing_if = "Known::is_unknown_by_default")]
+    pub empty_dir: Known<bool>,
 }
 
 impl Pod {
@@ -263,7 +275,7 @@ impl Pod {
 }
 
 /// A pod disruption budget.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Pdb {
     /// Namespace.
     pub namespace: String,
@@ -275,6 +287,76 @@ pub struct Pdb {
     /// `matchLabels` of its selector.
     #[serde(default)]
     pub selector: BTreeMap<String, String>,
+    /// `spec.minAvailable` as written: `1`, `50%`.
+    #[serde(default, skip_serializing_if = "Known::is_unknown_by_default")]
+    pub min_available: Known<String>,
+    /// `spec.maxUnavailable` as written: `0`, `25%`.
+    #[serde(default, skip_serializing_if = "Known::is_unknown_by_default")]
+    pub max_unavailable: Known<String>,
+    /// `status.expectedPods`: how many pods it counts.
+    #[serde(default, skip_serializing_if = "Known::is_unknown_by_default")]
+    pub expected: Known<u32>,
+    /// `status.currentHealthy`.
+    #[serde(default, skip_serializing_if = "Known::is_unknown_by_default")]
+    pub healthy: Known<u32>,
+    /// True when `unhealthyPodEvictionPolicy` is `AlwaysAllow`.
+    #[serde(default, skip_serializing_if = "Known::is_unknown_by_default")]
+    pub evicts_unhealthy: Known<bool>,
+}
+
+/// A health issue that EKS reports of a nodegroup or an add-on (`health.issues`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct HealthIssue {
+    /// Its code, e.g. `NodeCreationFailure`, `InsufficientFreeAddresses`.
+    pub code: String,
+    /// What EKS says.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub message: String,
+    /// What it concerns.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub objects: Vec<String>,
+}
+
+/// A deprecated API that somebody asked for since the API server started
+/// (`apiserver_requested_deprecated_apis`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DeprecatedApi {
+    /// Group and version: `policy/v1beta1`.
+    pub group_version: String,
+    /// The resource: `podsecuritypolicies`.
+    pub resource: String,
+    /// The minor that no longer serves it.
+    #[serde(default)]
+    pub removed_in: Known<KubeMinor>,
+}
+
+/// What an insight says of one deprecated API (`deprecationDetails`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DeprecatedUse {
+    /// The path: `/apis/policy/v1beta1/podsecuritypolicies`.
+    pub usage: String,
+    /// The path to use instead; empty when there is none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub replaced_with: String,
+    /// The minor that stops to serve it.
+    #[serde(default)]
+    pub stops_in: Known<KubeMinor>,
+    /// Who asked in the last 30 days.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clients: Vec<ApiClient>,
+}
+
+/// A client of a deprecated API.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ApiClient {
+    /// Its user agent.
+    pub user_agent: String,
+    /// Requests in the last 30 days.
+    #[serde(default)]
+    pub requests: Known<u32>,
+    /// The last of them.
+    #[serde(default)]
+    pub last_request: Known<Timestamp>,
 }
 
 /// A core workload of kube-system.
@@ -311,6 +393,9 @@ pub struct LiveAddon {
     /// True when keys missing in `spec` are known to be unset.
     #[serde(default)]
     pub spec_complete: bool,
+    /// What EKS says is wrong with it (DescribeAddon, `health.issues`).
+    #[serde(default, skip_serializing_if = "Known::is_unknown_by_default")]
+    pub health: Known<Vec<HealthIssue>>,
 }
 
 /// An upgrade or rollback insight of EKS.
@@ -330,6 +415,12 @@ pub struct Insight {
     /// Why.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reason: String,
+    /// When EKS last looked (`lastRefreshTime`).
+    #[serde(default, skip_serializing_if = "Known::is_unknown_by_default")]
+    pub refreshed_at: Known<Timestamp>,
+    /// The deprecated APIs that it is about.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deprecations: Vec<DeprecatedUse>,
 }
 
 /// A subnet.
@@ -368,6 +459,7 @@ impl Observation {
             addons: Known::default(),
             addon_versions: Known::default(),
             insights: Known::default(),
+            deprecated_apis: Known::default(),
             quotas: Known::default(),
             subnets: Known::default(),
             past_nodegroups: BTreeSet::new(),
@@ -389,6 +481,9 @@ impl Observation {
         sort(&mut self.addons, |a| a.name.clone());
         sort(&mut self.insights, |i| i.id.clone());
         sort(&mut self.subnets, |s| s.id.clone());
+        sort(&mut self.deprecated_apis, |a| {
+            (a.group_version.clone(), a.resource.clone())
+        });
         if let Known::Value(groups) = &mut self.nodegroups {
             for group in groups.iter_mut() {
                 forget_unknown(&mut group.spec, &mut group.spec_complete);

@@ -414,6 +414,9 @@ pub(super) fn finding(code: &str, rule: &str, severity: Severity, subject: &str)
         remedy: String::new(),
         source: String::new(),
         not_assessed: false,
+        objects: Vec::new(),
+        applies: None,
+        waived: None,
     }
 }
 

@@ -14,6 +14,6 @@ mod summary;
 mod undo;
 pub mod wire;
 
-pub use propose::{PlanInput, Planned, StepFile, propose};
+pub use propose::{MissingFile, PlanInput, Planned, StepFile, propose};
 pub use summary::total;
 pub use undo::{Touched, Undo, undo};

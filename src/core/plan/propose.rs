@@ -35,8 +35,23 @@ pub struct PlanInput<'a> {
     pub settings: &'a Settings,
     /// Dated facts.
     pub catalog: &'a Catalog,
+    /// The wave of the fleet that the cluster goes with.
+    pub wave: Option<String>,
+    /// Files that the config names and that are not there, sorted.
+    pub missing_files: Vec<MissingFile>,
     /// Where desired and observed come from; copied into the plan.
     pub inputs: Inputs,
+}
+
+/// A file that a config names and that is not there.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MissingFile {
+    /// Where the config names it: `managedNodeGroups[0].ssh.publicKeyPath`.
+    pub at: String,
+    /// The path as it is written there.
+    pub path: String,
+    /// Why it does not count: `no such file`, `outside of the repository`.
+    pub why: String,
 }
 
 /// A plan with the files that its actions name.
@@ -119,6 +134,7 @@ pub(super) fn seal(
         },
         inputs: input.inputs.clone(),
         name: input.name.clone(),
+        wave: input.wave.clone(),
         flavor: "eks".to_owned(),
         identity: identity_of(input.observed),
         preview: input.assumed,

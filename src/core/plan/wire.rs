@@ -28,6 +28,9 @@ pub struct Plan {
     pub inputs: Inputs,
     /// The cluster's name: fleet alias, or `metadata.name`.
     pub name: String,
+    /// The wave of the fleet that the cluster goes with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wave: Option<String>,
     /// `eks` or `eks-anywhere`.
     pub flavor: String,
     /// The cluster that the plan is for, and no other.
@@ -439,6 +442,43 @@ pub struct Finding {
     /// True when the rule could not be assessed because a fact is unknown.
     #[serde(default, skip_serializing_if = "is_false")]
     pub not_assessed: bool,
+    /// What is affected, sorted: `pod prod/hub`, `node ip-…`, `budget prod/hub`, `file clusters/a.jsonnet`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub objects: Vec<String>,
+    /// For which minors of the control plane, or days, it counts; none for always.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applies: Option<Applies>,
+    /// Who accepted it for a while.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waived: Option<Waived>,
+}
+
+/// The window in which a finding counts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Applies {
+    /// The first minor of the control plane.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<KubeMinor>,
+    /// The last minor of the control plane.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<KubeMinor>,
+    /// The instant from which on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// The instant before which.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Timestamp>,
+}
+
+/// A waiver as a finding records it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Waived {
+    /// Who answers for it.
+    pub owner: String,
+    /// Why.
+    pub reason: String,
+    /// When it stops counting.
+    pub expires: Timestamp,
 }
 
 #[expect(
@@ -483,10 +523,25 @@ pub struct PlanSet {
     pub clusters: Vec<Plan>,
     /// Clusters that got no plan, and why.
     pub errors: Vec<ClusterError>,
+    /// The fleet's waves in their order; empty when it has none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waves: Vec<String>,
+    /// Present when the set is not the whole fleet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partial: Option<Partial>,
     /// Totals.
     pub summary: Summary,
     /// The exit code that `--detailed-exitcode` gives.
     pub exit: u8,
+}
+
+/// Which part of a fleet a set is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Partial {
+    /// Clusters of the fleet.
+    pub of: u32,
+    /// What chose the part, as it was typed: `--shard 2/5`, `--changed-since main`, `--target 'eu-*'`.
+    pub by: Vec<String>,
 }
 
 /// A cluster that got no plan.

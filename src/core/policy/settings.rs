@@ -25,6 +25,8 @@ pub struct Settings {
     pub prune: Vec<String>,
     /// Findings that were accepted.
     pub waivers: Vec<Waiver>,
+    /// Differences that are left alone for a while.
+    pub ignore: Vec<IgnoreRule>,
     /// Longest wait for a phase-out, in seconds.
     #[serde(with = "duration_text")]
     #[schemars(with = "String")]
@@ -49,6 +51,7 @@ impl Default for Settings {
             nodegroups: BTreeMap::new(),
             prune: Vec::new(),
             waivers: Vec::new(),
+            ignore: Vec::new(),
             phase_out_at_most: DEFAULT_PHASE_OUT_SECONDS,
         }
     }
@@ -157,6 +160,23 @@ pub struct Waiver {
     #[serde(default = "any_cluster")]
     pub subject: String,
     /// Why it is accepted.
+    pub reason: String,
+    /// Who answers for it.
+    pub owner: String,
+    /// The instant at which it stops counting.
+    pub expires: Timestamp,
+}
+
+/// Differences that are left alone until a day.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct IgnoreRule {
+    /// Which differences: a glob over `SUBJECT.FIELD`, e.g. `nodegroup nb-*.tags.*` or `cluster.cloudWatch*`.
+    pub path: String,
+    /// A glob over cluster names.
+    #[serde(default = "any_cluster")]
+    pub cluster: String,
+    /// Why.
     pub reason: String,
     /// Who answers for it.
     pub owner: String,

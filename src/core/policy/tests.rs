@@ -267,6 +267,7 @@ fn activity_is_a_namespace_and_all_of_its_labels() {
         volume_zones: Vec::new(),
         tolerates_everything: false,
         waiting: None,
+        ..Pod::default()
     };
     let selector = |namespace: &str, selector: &str| ActivitySelector {
         namespace: namespace.to_owned(),

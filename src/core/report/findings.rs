@@ -68,6 +68,9 @@ fn key(finding: &Finding) -> (Severity, &str, &str, &str, bool, &str, &str) {
         remedy,
         source,
         not_assessed,
+        objects: _,
+        applies: _,
+        waived: _,
     } = finding;
     (
         *severity,

@@ -167,6 +167,7 @@ fn on_offer(offers: &Offers, version: KubeMinor) -> Offers {
 
 fn add_addons(observed: &mut Observation, cluster: &WorldCluster) -> Result<(), String> {
     let addons = cluster.addons.iter().map(|(name, version)| LiveAddon {
+        health: Known::default(),
         name: name.clone(),
         version: Known::Value(version.clone()),
         status: Known::Value("ACTIVE".to_owned()),
@@ -263,6 +264,7 @@ fn live_group(
         (arn, "CREATE_COMPLETE")
     };
     LiveNodegroup {
+        health: Known::default(),
         name: name.clone(),
         managed: group.managed,
         status: Known::Value(status.to_owned()),
@@ -332,6 +334,7 @@ fn pod(namespace: &str, name: String, node: &Node, owner: Known<String>) -> Pod 
         volume_zones: Vec::new(),
         tolerates_everything: false,
         waiting: None,
+        ..Pod::default()
     }
 }
 

@@ -87,6 +87,7 @@ impl Stage {
             groups
                 .into_iter()
                 .map(|group| LiveNodegroup {
+                    health: Known::default(),
                     arn: Known::Value(format!("arn:{}:1", group.name)),
                     created_at: Known::Value(Timestamp::from_unix(1_600_000_600)),
                     ..group
@@ -125,6 +126,8 @@ impl Stage {
 
     pub(crate) fn input<'s>(&'s self, observed: &'s Observation, at: Timestamp) -> PlanInput<'s> {
         PlanInput {
+            wave: None,
+            missing_files: Vec::new(),
             name: "c".to_owned(),
             desired: &self.desired,
             observed,
@@ -293,6 +296,7 @@ fn make(step: &Step, observed: &mut Observation) {
         .collect();
     if let Known::Value(groups) = &mut observed.nodegroups {
         groups.push(LiveNodegroup {
+            health: Known::default(),
             name: name.clone(),
             managed,
             status: Known::Value(if managed { "ACTIVE" } else { "CREATE_COMPLETE" }.to_owned()),
