@@ -313,6 +313,7 @@ fn furnish(rng: &mut Rng, observed: &mut Observation) {
         name: "hub".to_owned(),
         allowed,
         selector,
+        ..Pdb::default()
     }]);
     let mut insights = Vec::new();
     if rng.chance(5) {
