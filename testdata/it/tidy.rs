@@ -49,7 +49,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
 
 /// Foreign crate → the files that may name it. `serde`, `serde_json`, `schemars` and `thiserror` are
 /// everywhere: they are how types are written.
-const DOORS: [(&str, &[&str]); 19] = [
+const DOORS: [(&str, &[&str]); 20] = [
     ("annotate_snippets", &["src/render/excerpt.rs"]),
     (
         "clap",
@@ -77,6 +77,7 @@ const DOORS: [(&str, &[&str]); 19] = [
     ("indicatif", &["src/cli/progress.rs"]),
     ("jiff", &["src/core/model/time.rs"]),
     ("jsonschema", &["src/eksctl_schema.rs"]),
+    ("minijinja", &["src/core/report/html.rs"]),
     (
         "rsjsonnet_lang",
         &[
