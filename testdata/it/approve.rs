@@ -20,7 +20,7 @@ pub(crate) struct Desk {
 }
 
 /// Returns a line of `allowed_signers` for one of the test-only keys.
-fn signer(principal: &str, key: &str) -> String {
+pub(crate) fn signer(principal: &str, key: &str) -> String {
     let public = testdata(&format!("approvals/test-only-{key}.key.pub"));
     format!("{principal} {}", read(&public))
 }

@@ -17,6 +17,7 @@ mod limits;
 mod runs;
 mod scenarios;
 mod secrets;
+mod stops;
 mod support;
 mod tidy;
 mod transcript;

@@ -4,7 +4,7 @@ use crate::approve::Desk;
 use crate::support::{DEMO_FLEET, Place, Run, demo, names_in, read, write};
 use serde_json::Value;
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 const WORLD: &str = "testdata/demo/worlds/demo.yaml";
@@ -15,12 +15,12 @@ const PAUSED: i32 = 7;
 const PATIENCE: Duration = Duration::from_secs(180);
 
 /// A clone of the demo fleet whose tools answer at once, and its plans.
-struct Scene {
-    place: Place,
+pub(crate) struct Scene {
+    pub(crate) place: Place,
 }
 
 impl Scene {
-    fn new(pace: u32) -> Self {
+    pub(crate) fn new(pace: u32) -> Self {
         let place = demo();
         let world = read(&place.work().join(WORLD));
         let other = world.replacen("pace: 20", &format!("pace: {pace}"), 1);
@@ -43,7 +43,7 @@ impl Scene {
         run.expect(0);
     }
 
-    fn id(&self, cluster: &str) -> String {
+    pub(crate) fn id(&self, cluster: &str) -> String {
         let names = names_in(&self.place.work().join("plans"));
         let mut found = names
             .into_iter()
@@ -51,17 +51,17 @@ impl Scene {
         found.next().expect("a plan")
     }
 
-    fn dir(&self, cluster: &str) -> PathBuf {
+    pub(crate) fn dir(&self, cluster: &str) -> PathBuf {
         self.place.work().join("plans").join(self.id(cluster))
     }
 
-    fn run(&self, command: &str, cluster: &str, more: &[&str]) -> Run {
+    pub(crate) fn run(&self, command: &str, cluster: &str, more: &[&str]) -> Run {
         let id = self.id(cluster);
         let line = [command, &id, "--fleet", DEMO_FLEET];
         self.place.run(&[&line, more].concat())
     }
 
-    fn apply(&self, cluster: &str, more: &[&str]) -> Run {
+    pub(crate) fn apply(&self, cluster: &str, more: &[&str]) -> Run {
         let digest = approve(&self.id(cluster));
         self.run(
             "apply",
@@ -70,7 +70,7 @@ impl Scene {
         )
     }
 
-    fn journal(&self, cluster: &str) -> String {
+    pub(crate) fn journal(&self, cluster: &str) -> String {
         let path = self.dir(cluster).join("journal.ndjson");
         if path.exists() {
             read(&path)
@@ -79,8 +79,28 @@ impl Scene {
         }
     }
 
+    /// Begins a run in a process of its own and returns when its journal holds `until`.
+    pub(crate) fn begin(&self, cluster: &str, until: &str) -> Child {
+        let id = self.id(cluster);
+        let digest = approve(&id);
+        let line = ["apply", &id, "--fleet", DEMO_FLEET, &digest, "--no-input"];
+        let child = self
+            .place
+            .command(&line)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the binary starts");
+        let started = Instant::now();
+        while !self.journal(cluster).contains(until) {
+            assert!(started.elapsed() < PATIENCE, "the run does not begin");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        child
+    }
+
     /// What a cluster of the world is, without clocks and counters.
-    fn essence(&self, cluster: &str) -> Vec<String> {
+    pub(crate) fn essence(&self, cluster: &str) -> Vec<String> {
         let run = self.place.run(&["observe", cluster, "--fleet", DEMO_FLEET]);
         let seen = run.expect(0).json();
         let seen = if seen.is_array() {
@@ -115,7 +135,7 @@ impl Scene {
     }
 
     /// Resumes until the run is over; pauses are waited out in virtual time.
-    fn to_the_end(&self, cluster: &str) {
+    pub(crate) fn to_the_end(&self, cluster: &str) {
         let started = Instant::now();
         loop {
             let run = self.apply(cluster, &["--resume"]);
@@ -233,20 +253,9 @@ fn a_run_that_is_killed_again_and_again_ends_like_one_that_is_not() {
 fn of_two_runs_at_once_one_wins_and_the_other_exits_5_and_says_who_holds_the_lock() {
     let scene = Scene::new(120);
     let id = scene.id("harbor");
+    let mut first = scene.begin("harbor", "run-started");
     let digest = approve(&id);
     let line = ["apply", &id, "--fleet", DEMO_FLEET, &digest, "--no-input"];
-    let mut first = scene
-        .place
-        .command(&line)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("the binary starts");
-    let started = Instant::now();
-    while scene.journal("harbor").is_empty() {
-        assert!(started.elapsed() < PATIENCE, "the first run does not begin");
-        std::thread::sleep(Duration::from_millis(10));
-    }
     let second = scene
         .place
         .run(&line)
@@ -517,74 +526,7 @@ impl Scene {
 #[test]
 fn a_lost_journal_is_adopted() {
     let scene = Scene::new(40);
-    let id = scene.id("harbor");
-    let digest = approve(&id);
-    let line = ["apply", &id, "--fleet", DEMO_FLEET, &digest, "--no-input"];
-    let mut child = scene
-        .place
-        .command(&line)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("the binary starts");
-    let started = Instant::now();
-    while !scene.journal("harbor").contains("update-addon/vpc-cni") {
-        assert!(started.elapsed() < PATIENCE, "the run does not get there");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    child.kill().expect("killed");
-    child.wait().expect("gone");
-    let journal = scene.dir("harbor").join("journal.ndjson");
-    std::fs::remove_file(&journal).expect("removed");
-    scene.apply("harbor", &[]).refused(&[REFUSED], &["journal"]);
-    scene
-        .apply("harbor", &["--resume"])
-        .refused(&[REFUSED], &["journal", "--adopt"]);
-    scene.apply("harbor", &["--resume", "--adopt"]).expect(0);
-    let events = read(&journal);
-    let hops = events
-        .lines()
-        .filter(|line| line.contains("step-intended") && line.contains("upgrade-control-plane"));
-    assert_eq!(hops.count(), 0, "the hop was done twice");
-    assert!(events.contains("taken over"), "{events}");
-}
-
-#[test]
-fn a_rehearsal_and_a_sweep_touch_nothing_and_repeat_themselves() {
-    let scene = Scene::new(0);
-    let before = scene.essence("summit");
-    let one = scene.run("rehearse", "summit", &["--seed", "3"]);
-    let other = scene.run("rehearse", "summit", &["--seed", "3"]);
-    assert_eq!(one.stdout, other.stdout);
-    assert!(one.stdout.contains("world's clock"), "{}", one.stdout);
-    let failing = scene.run("rehearse", "summit", &["--faults", "update-reverted"]);
-    assert_eq!(failing.code, STOPPED, "{}", failing.stdout);
-    let sweep = scene
-        .run("rehearse", "summit", &["--sweep", "20", "--format", "json"])
-        .expect(0);
-    assert_eq!(sweep.json()["runs"], 20);
-    assert_eq!(scene.essence("summit"), before);
-    assert!(scene.journal("summit").is_empty());
-}
-
-#[test]
-fn a_dead_lock_is_removed_by_its_id_only() {
-    let scene = Scene::new(120);
-    let id = scene.id("harbor");
-    let digest = approve(&id);
-    let line = ["apply", &id, "--fleet", DEMO_FLEET, &digest, "--no-input"];
-    let mut child = scene
-        .place
-        .command(&line)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("the binary starts");
-    let started = Instant::now();
-    while scene.journal("harbor").is_empty() {
-        assert!(started.elapsed() < PATIENCE, "the run does not begin");
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    let mut child = scene.begin("harbor", "run-started");
     child.kill().expect("killed");
     child.wait().expect("gone");
     let lock = scene

@@ -1,0 +1,157 @@
+//! Interrupts, and signatures that must not count, with the real binary.
+
+use crate::approve::{Desk, key};
+use crate::runs::Scene;
+use crate::support::{DEMO_FLEET, Run, read, write};
+use serde_json::Value;
+use stairway_core::approve::{Nonce, Signed, SigningKey, Statement, StatementKind};
+use stairway_core::model::Timestamp;
+use stairway_core::plan::wire::Plan;
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+const STOPPED: i32 = 4;
+const REFUSED: i32 = 5;
+/// A process that an interrupt does not end within this time never ends.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Seconds that an approval counts.
+const TWO_DAYS: u32 = 2 * 86_400;
+
+fn interrupt(child: &Child) {
+    let kill = format!("kill -INT {}", child.id());
+    let sent = Command::new("sh").args(["-c", &kill]).status();
+    assert!(sent.expect("a shell").success());
+}
+
+/// The first interrupt finishes the unit, the second stops at once; the journal says so, and the
+/// run goes on from there.
+#[test]
+fn a_second_interrupt_stops_at_once_and_the_run_can_be_resumed() {
+    let scene = Scene::new(200);
+    let mut child = scene.begin("harbor", "step-intended");
+    interrupt(&child);
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(
+        child.try_wait().expect("a child").is_none(),
+        "one interrupt must not stop a hop in the middle"
+    );
+    interrupt(&child);
+    let started = Instant::now();
+    let code = loop {
+        if let Some(status) = child.try_wait().expect("a child") {
+            break status.code();
+        }
+        assert!(started.elapsed() < PATIENCE, "two interrupts do not end it");
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    assert_eq!(code, Some(STOPPED), "{}", scene.journal("harbor"));
+    let journal = scene.journal("harbor");
+    let last: Value = serde_json::from_str(journal.lines().last().expect("events")).expect("JSON");
+    assert!(
+        journal.contains("\"stopped\":true"),
+        "the journal does not say that somebody stopped it: {last}"
+    );
+    let status = scene
+        .run("status", "harbor", &["--format", "json"])
+        .expect(0);
+    assert_ne!(status.json()["state"], "done");
+    scene.to_the_end("harbor");
+}
+
+/// Puts a signed statement beside the plan, as somebody would who writes the files by hand.
+fn plant(desk: &Desk, signer: &str, by: &str, issued: Timestamp, nonce: [u8; 16]) {
+    let dir = desk.place.work().join("plans").join(&desk.plan);
+    let plan: Plan = serde_json::from_str(&read(&dir.join("plan.json"))).expect("a plan");
+    let statement = Statement::about(
+        &plan,
+        StatementKind::Approval,
+        signer,
+        (issued, TWO_DAYS),
+        Nonce::of(nonce),
+    );
+    let statement = statement.expect("a statement");
+    let secret = std::fs::read(key(&desk.place, by)).expect("a key");
+    let secret = SigningKey::read(&secret).expect("a private key");
+    let signed = Signed::sign(statement, &secret).expect("a signature");
+    let name = format!("{}.json", signed.statement().nonce.as_str());
+    let text = String::from_utf8(signed.bytes().to_vec()).expect("JSON");
+    write(&desk.folder().join(&name), &text);
+    write(
+        &desk.folder().join(format!("{name}.sig")),
+        &signed.armored(),
+    );
+}
+
+fn apply(desk: &Desk) -> Run {
+    let digits = desk.plan.rsplit('-').next().expect("a digest");
+    let digest = format!("--approve={digits}");
+    let line = [
+        "apply",
+        &desk.plan,
+        "--fleet",
+        DEMO_FLEET,
+        &digest,
+        "--no-input",
+    ];
+    desk.place.run(&line)
+}
+
+/// Each of these was written by hand beside the plan; none counts, and the reason is told.
+#[test]
+fn expired_and_foreign_signatures_do_not_count() {
+    let desk = Desk::new("{required: 1, expires: 72h}");
+    let long_ago = Timestamp::from_unix(1_600_000_000);
+    let rows = [
+        (
+            "an approval that has expired",
+            "ann@example.org",
+            "ann",
+            long_ago,
+            "expired",
+        ),
+        (
+            "a key that no signer has",
+            "ann@example.org",
+            "eve-p256",
+            Timestamp::from_unix(1_793_500_000),
+            "ann@example.org",
+        ),
+        (
+            "a person that nobody listed",
+            "eve@example.org",
+            "eve-p256",
+            Timestamp::from_unix(1_793_500_000),
+            "eve@example.org",
+        ),
+        (
+            "another signer's key",
+            "bob@example.org",
+            "ann",
+            Timestamp::from_unix(1_793_500_000),
+            "bob@example.org",
+        ),
+    ];
+    for (index, (what, signer, by, issued, word)) in rows.into_iter().enumerate() {
+        let nonce = [u8::try_from(index + 1).expect("few rows"); 16];
+        plant(&desk, signer, by, issued, nonce);
+        let run = apply(&desk);
+        assert_eq!(run.code, REFUSED, "{what}: {}", run.stderr);
+        assert!(
+            run.stderr.contains("0 of 1 approvals"),
+            "{what}: {}",
+            run.stderr
+        );
+        assert!(
+            run.stderr.contains(word),
+            "{what} is not told: {}",
+            run.stderr
+        );
+        let journal = desk
+            .place
+            .work()
+            .join("plans")
+            .join(&desk.plan)
+            .join("journal.ndjson");
+        assert!(!journal.exists(), "{what}: a journal was written");
+    }
+}
