@@ -19,7 +19,8 @@
 //!    ```
 //!
 //!    `stays_quiet` starts from the same healthy scene and must touch at least
-//!    one fact that `comes_up` touches: a near miss, not another story. The scene
+//!    one fact that `comes_up` touches, or its neighbor in the same object: a near
+//!    miss, not another story. The scene
 //!    itself finds [`scene::FOUND_IN_ANY_CASE`] and nothing else; whoever adds a
 //!    finding that it brings up either makes the scene healthier or adds the code there.
 //! 3. every severity that its page lists is brought up by some case, and no other.
@@ -27,10 +28,12 @@
 //! What a subject may look like stands in [`SUBJECTS`].
 
 mod existing;
+mod groups;
+mod readiness;
 pub(crate) mod scene;
 
-use super::wire::Finding;
-use crate::report::page;
+use super::wire::{Finding, Severity};
+use crate::report::{page, pages};
 use scene::{FOUND_IN_ANY_CASE, Scene};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -49,11 +52,22 @@ pub(crate) struct Case {
 
 /// Every case; helpers chain their lists here.
 fn all() -> impl Iterator<Item = &'static Case> {
-    existing::CASES.iter()
+    existing::CASES
+        .iter()
+        .chain(groups::CASES)
+        .chain(readiness::CASES)
 }
 
 /// How subjects begin; the rest is a name.
-const SUBJECTS: [&str; 6] = ["cluster", "nodegroup ", "node ", "addon ", "to ", "step "];
+const SUBJECTS: [&str; 7] = [
+    "cluster",
+    "plan",
+    "nodegroup ",
+    "node ",
+    "addon ",
+    "to ",
+    "step ",
+];
 
 fn of(change: fn(&mut Scene)) -> Scene {
     let mut scene = Scene::new();
@@ -95,6 +109,21 @@ fn touched_by(change: fn(&mut Scene)) -> BTreeSet<String> {
     let (before, after) = (Scene::new().written(), of(change).written());
     touched(&before, &after, "", &mut places);
     places
+}
+
+/// Below this depth a neighbor is a field of the same object: `/observed/nodes/0/zone`.
+const FIELD_DEPTH: usize = 3;
+
+/// Returns true for a place among `places`, or one beside it in the same object.
+fn near(place: &str, places: &BTreeSet<String>) -> bool {
+    let parent = |place: &str| {
+        let (parent, _field) = place.rsplit_once('/')?;
+        (place.matches('/').count() >= FIELD_DEPTH).then(|| parent.to_owned())
+    };
+    places.contains(place)
+        || places
+            .iter()
+            .any(|other| parent(place).is_some() && parent(place) == parent(other))
 }
 
 /// Everything that is wrong with how a finding is told.
@@ -188,10 +217,75 @@ fn the_nearest_case_is_near() {
         let (up, quiet) = (touched_by(case.comes_up), touched_by(case.stays_quiet));
         let title = format!("{}, when {}", case.code, case.nearest_that_does_not);
         assert!(!quiet.is_empty(), "{title}: that is the scene as it is");
-        let shared = up.is_empty() || quiet.iter().any(|place| up.contains(place));
+        let shared = up.is_empty() || quiet.iter().any(|place| near(place, &up));
         assert!(shared, "{title}: touches {quiet:?}, and the case {up:?}");
         for text in [case.says, case.nearest_that_does_not] {
             assert!(text.len() > 10 && !text.ends_with('.'), "{title}: `{text}`");
+        }
+    }
+}
+
+#[test]
+fn every_page_of_a_finding_has_cases_that_bring_up_each_of_its_severities_and_no_other() {
+    let mut seen: BTreeSet<(&str, Severity)> = BTreeSet::new();
+    for case in all() {
+        let findings = of(case.comes_up).findings();
+        let found = coded(&findings, case.code);
+        seen.extend(found.iter().map(|found| (case.code, found.severity)));
+    }
+    let findings = || pages().filter(|page| page.is_finding());
+    let listed: BTreeSet<(&str, Severity)> = findings()
+        .flat_map(|page| {
+            page.severities
+                .iter()
+                .map(|severity| (page.code, *severity))
+        })
+        .collect();
+    let unproven: Vec<_> = listed.difference(&seen).collect();
+    let unlisted: Vec<_> = seen.difference(&listed).collect();
+    assert!(unproven.is_empty(), "no case brings up {unproven:?}");
+    assert!(unlisted.is_empty(), "no page lists {unlisted:?}");
+    for page in findings() {
+        assert!(page.severities.is_sorted(), "{}", page.code);
+        assert!(!page.severities.is_empty(), "{}", page.code);
+        let blocking = page.severities.contains(&Severity::Blocking);
+        assert_eq!(page.waivable, blocking, "{}", page.code);
+    }
+}
+
+/// A waiver turns what blocks into a warning that names it, and moves no mandatory finding.
+#[test]
+fn a_waiver_lifts_what_blocks_and_nothing_that_is_mandatory() {
+    for case in all() {
+        let mut scene = of(case.comes_up);
+        let before = scene.findings();
+        let waiver = serde_json::json!({
+            "code": case.code, "cluster": "quay", "reason": "seen and accepted", "owner": "ada",
+            "expires": "2099-01-01",
+        });
+        let waiver = serde_json::from_value(waiver).expect("a waiver");
+        scene.settings.waivers.push(waiver);
+        let after = scene.findings();
+        let with = |findings: &[Finding], severity: Severity| {
+            let found = coded(findings, case.code).into_iter();
+            found.filter(|found| found.severity == severity).count()
+        };
+        assert_eq!(
+            with(&after, Severity::Blocking),
+            0,
+            "{}, when {}",
+            case.code,
+            case.says
+        );
+        let mandatory = with(&before, Severity::Mandatory);
+        let title = format!("{}, when {}", case.code, case.says);
+        assert!(with(&after, Severity::Mandatory) >= mandatory, "{title}");
+        if with(&before, Severity::Blocking) > 0 {
+            let told = coded(&after, case.code);
+            let told = told
+                .iter()
+                .any(|found| found.message.contains("by ada: seen and accepted."));
+            assert!(told, "{title}: nobody says who waived it");
         }
     }
 }

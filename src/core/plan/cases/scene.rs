@@ -3,6 +3,8 @@
 //! Cluster `quay`: one hop, `core-a` swapped for `core-b`, `nb-a` (a user is
 //! on it) phased out for `nb-b`, and `workers` moved in place after the hop.
 
+#![allow(dead_code, reason = "a scene offers what the next case will need")]
+
 use crate::catalog::Catalog;
 use crate::diff::assume;
 use crate::model::clusterconfig::{Config, Desired, read_documents};
@@ -124,6 +126,27 @@ impl Scene {
             .iter_mut()
             .find(|addon| addon["name"] == json!(name))
             .expect(name)
+    }
+
+    /// Git declares one add-on less.
+    pub(crate) fn undeclare_addon(&mut self, name: &str) {
+        let addons = self.config["addons"].as_array_mut().expect("a list");
+        addons.retain(|addon| addon["name"] != json!(name));
+    }
+
+    /// A node that no nodegroup owns.
+    pub(crate) fn outside_node(&mut self, provisioner: &str, minor: &str) {
+        let mut node = self.nodes()[0].clone();
+        node.name = format!("{provisioner}-0");
+        node.nodegroup = None;
+        node.provisioner = Some(provisioner.to_owned());
+        node.kubelet = Known::Value(minor.parse().expect("a kubelet"));
+        self.nodes().push(node);
+    }
+
+    /// The account's quota of this name.
+    pub(crate) fn quota(&mut self, name: &str, count: u32) {
+        value(&mut self.observed.quotas).insert(name.to_owned(), count);
     }
 
     /// A group of git and the live one like it are run by CloudFormation and not by EKS.
@@ -328,6 +351,7 @@ impl Scene {
             }
             Ask::Audited(change) => {
                 change(&mut planned.plan.steps);
+                planned.plan = planned.plan.seal();
                 let any = input.any_core_group();
                 crate::audit::check(&planned, &observed, Catalog::embedded(), &|name, spec| {
                     input.is_core(name, spec, any)
