@@ -10,6 +10,7 @@ mod cli;
 mod configs;
 mod demo;
 mod demo_facts;
+mod explain;
 mod fleet;
 mod hostile;
 mod inputs;

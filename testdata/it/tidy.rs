@@ -155,6 +155,7 @@ impl Source {
             || name == "tests.rs"
             || self.path.contains("/tests/")
             || self.path.contains("/fixtures/")
+            || self.path.contains("/cases/")
     }
 
     /// The code before the file's own tests.
@@ -448,6 +449,41 @@ fn every_code_of_a_finding_has_a_page() {
             "`{code}` of {path} has no page"
         );
     }
+}
+
+/// The codes that follow `before` in a text: `"STW-…"`.
+fn codes_after(text: &str, before: &str, into: &mut BTreeSet<String>) {
+    for part in text.split(before).skip(1) {
+        let end = part.find('"').unwrap_or(part.len());
+        into.insert(part[..end].to_owned());
+    }
+}
+
+/// What plans and audits can say, what `explain` explains, and what has a case that brings it up and
+/// one that does not, are the same codes.
+#[test]
+fn findings_pages_and_cases_are_of_the_same_codes() {
+    let (mut said, mut cases) = (BTreeSet::new(), BTreeSet::new());
+    let sources = sources();
+    let of = |folder: &'static str| sources.iter().filter(move |s| s.path.starts_with(folder));
+    for source in of("src/core/plan/").chain(of("src/core/audit/")) {
+        if source.path.contains("/cases/") {
+            codes_after(&source.raw, "code: \"", &mut cases);
+        } else if !source.is_test() {
+            let mut found = BTreeSet::new();
+            codes_after(&source.raw, "\"STW-", &mut found);
+            said.extend(found.into_iter().map(|rest| format!("STW-{rest}")));
+        }
+    }
+    let pages = stairway_core::report::pages().filter(|page| page.is_finding());
+    let pages: BTreeSet<String> = pages.map(|page| page.code.to_owned()).collect();
+    assert!(said.len() > 30, "{said:?}");
+    assert_eq!(said, pages, "left: what plans say; right: pages");
+    let cases: BTreeSet<String> = cases
+        .into_iter()
+        .filter(|c| c.starts_with("STW-"))
+        .collect();
+    assert_eq!(cases, pages, "left: cases; right: pages");
 }
 
 #[test]

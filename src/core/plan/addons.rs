@@ -233,6 +233,7 @@ fn unfit_pin(draft: &mut Draft<'_>, name: &str, version: &AddonVersion, now: Kub
     found.message =
         format!("Git pins `{name}` to {version}, which does not fit {now}; it is left alone.");
     found.remedy = "Pin a version that fits, or write `version: latest`.".to_owned();
+    found.source = "EKS API, DescribeAddonVersions".to_owned();
     draft.find(found);
 }
 
@@ -599,6 +600,7 @@ pub(super) fn before_rollback(draft: &mut Draft<'_>, target: KubeMinor) -> Vec<B
                 found.remedy = format!(
                     "aws eks describe-addon-versions --addon-name {name} --kubernetes-version {target}"
                 );
+                found.source = "EKS API, DescribeAddonVersions".to_owned();
                 blockers.extend(draft.block(found));
             }
         }
@@ -618,6 +620,7 @@ pub(super) fn before_rollback(draft: &mut Draft<'_>, target: KubeMinor) -> Vec<B
         found.remedy = format!(
             "kubectl -n kube-system set image daemonset/kube-proxy to a {target} image, observe, and plan again"
         );
+        found.source = "Kubernetes version skew policy, kube-proxy".to_owned();
         blockers.extend(draft.block(found));
     }
     blockers

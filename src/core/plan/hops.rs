@@ -200,7 +200,7 @@ fn unsupported_target(draft: &mut Draft<'_>, next: KubeMinor) -> Vec<BlockedBy> 
         Severity::Mandatory,
         "cluster",
     );
-    found.message = format!("{message} (Judged for {}.)", draft.input.at.day());
+    found.message = format!("{message} Judged for {}.", draft.input.at.day());
     found.remedy =
         "Choose a target that EKS offers: aws eks describe-cluster-versions; or judge another day with --at."
             .to_owned();

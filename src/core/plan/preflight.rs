@@ -72,6 +72,7 @@ pub(super) fn check(draft: &mut Draft<'_>, from: Option<KubeMinor>, to: Option<K
             );
             found.message = format!("--replace names `{name}`, which is not both in git and live.");
             found.remedy = "stairway diff shows the names in git.".to_owned();
+            found.source = "stairway plan --help".to_owned();
             draft.block(found);
         }
     }
@@ -125,6 +126,7 @@ fn broken_groups(draft: &mut Draft<'_>) {
             "eksctl utils nodegroup-health -c {} -n {}; mend or delete it, observe, and plan again",
             draft.input.desired.cluster.name, group.name
         );
+        blocker.source = "EKS API, DescribeNodegroup; CloudFormation, stack status".to_owned();
         found.push(blocker);
     }
     for blocker in found {
@@ -152,6 +154,7 @@ fn too_far(draft: &mut Draft<'_>, from: KubeMinor, to: KubeMinor) {
         found.message =
             format!("{to} is more than {HOPS_MAX} minors from {from}; EKS has no such version.");
         found.remedy = "Correct `metadata.version` in git, or --to.".to_owned();
+        found.source = "EKS, release calendar of Kubernetes versions".to_owned();
         draft.chain = draft.block(found).into_iter().next();
     }
 }
@@ -391,7 +394,7 @@ fn reverted_updates(draft: &mut Draft<'_>) {
         let cause = if update.errors.is_empty() {
             "EKS gave no cause".to_owned()
         } else {
-            update.errors.join("; ")
+            update.errors.join("; ").trim_end_matches('.').to_owned()
         };
         found.message = format!(
             "Update `{}` to {to} failed and was reverted by EKS: {cause}.",
@@ -467,6 +470,9 @@ fn gotchas(draft: &mut Draft<'_>) {
             let mut found = finding("STW-GOTCHA", "", Severity::Note, &format!("to {minor}"));
             found.message.clone_from(&gotcha.text);
             found.source.clone_from(&gotcha.source);
+            found.remedy =
+                "Make sure that nothing on the cluster depends on it before you approve."
+                    .to_owned();
             draft.find(found);
         }
         let removed: Vec<String> = catalog

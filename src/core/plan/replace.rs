@@ -100,6 +100,7 @@ fn replace_old(
         );
         found.message = format!("Every letter after `{old}` is taken by a live or past group.");
         found.remedy = "Rename the group in git.".to_owned();
+        found.source = "stairway, generations".to_owned();
         draft.block(found);
         return true;
     };
