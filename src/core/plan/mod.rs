@@ -2,6 +2,7 @@
 
 mod addons;
 mod draft;
+mod drain;
 mod files;
 mod hops;
 mod nodes;
