@@ -26,6 +26,7 @@
 //!
 //! What a subject may look like stands in [`SUBJECTS`].
 
+mod drain;
 mod existing;
 pub(crate) mod scene;
 
@@ -49,7 +50,7 @@ pub(crate) struct Case {
 
 /// Every case; helpers chain their lists here.
 fn all() -> impl Iterator<Item = &'static Case> {
-    existing::CASES.iter()
+    existing::CASES.iter().chain(drain::CASES)
 }
 
 /// How subjects begin; the rest is a name.

@@ -251,7 +251,7 @@ fn homes(draft: &Draft<'_>, group: &str, to: &To) -> Vec<Home> {
     };
     let first = homes.first().map(|home| home.name.clone());
     for (name, other) in &draft.groups {
-        let goes = draft.leaving.iter().any(|(old, _)| old == name) || draft.is_marked(name);
+        let goes = goes_too(draft, name);
         if name == group || goes || first.as_ref() == Some(name) {
             continue;
         }
@@ -264,6 +264,15 @@ fn homes(draft: &Draft<'_>, group: &str, to: &To) -> Vec<Home> {
         homes.extend(home.filter(welcome));
     }
     homes
+}
+
+/// Returns true for a group that is on its way out itself: whoever lands there moves again, or nowhere.
+fn goes_too(draft: &Draft<'_>, name: &str) -> bool {
+    let matching = &draft.differences.matching;
+    draft.leaving.iter().any(|(old, _)| old == name)
+        || draft.is_marked(name)
+        || matching.outgoing.contains_key(name)
+        || matching.undeclared.contains(name) && draft.input.settings.prune.iter().any(|p| p == name)
 }
 
 /// Returns true when a pod is known to have no controller.

@@ -4,7 +4,8 @@ use super::findings::some;
 use crate::plan::draft::{Draft, finding};
 use crate::plan::wire::{Severity, Step, StepKind};
 use crate::policy::limits::MANAGED_NODEGROUPS_DEFAULT;
-use serde_json::Value;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Says where the quota of managed groups comes from.
 pub(in crate::plan) fn quota_source(draft: &Draft<'_>) -> String {
@@ -26,36 +27,42 @@ pub(in crate::plan) fn remark(draft: &mut Draft<'_>) {
     not_assessed(draft);
 }
 
-/// R8: a plan that fits the quota only in this order says so.
+/// R8: a plan that fits the quota only because empty groups go before their successors come says so.
 fn peak(draft: &mut Draft<'_>) {
     let live = draft.input.observed.nodegroups.items().iter();
     let live = live.filter(|group| group.managed).count();
-    let is_managed = |facts: &std::collections::BTreeMap<String, Value>| {
-        facts.get("managed") == Some(&Value::Bool(true))
-    };
-    let makes = |step: &&Step| step.kind == StepKind::CreateNodegroup && is_managed(&step.after);
-    let takes = |step: &&Step| step.kind == StepKind::DeleteNodegroup && is_managed(&step.before);
-    let made = draft.steps.iter().filter(makes).count();
-    let quota = crate::plan::replace::managed_quota(draft) as usize;
-    if made == 0 || live + made <= quota {
-        return;
-    }
-    let (mut now, mut highest, mut first) = (live, live, 0);
+    let managed = |facts: &BTreeMap<String, Value>| facts.get("managed") == Some(&json!(true));
+    let makes = |step: &Step| step.kind == StepKind::CreateNodegroup && managed(&step.after);
+    let takes = |step: &Step| step.kind == StepKind::DeleteNodegroup && managed(&step.before);
+    let (mut now, mut highest) = (live, live);
+    let (mut early, mut gone) = (Vec::new(), BTreeMap::new());
     for step in &draft.steps {
-        now += usize::from(makes(&step));
-        let goes = takes(&step);
-        now = now.saturating_sub(usize::from(goes));
-        first += usize::from(goes);
+        if makes(step) {
+            now += 1;
+            early.extend(gone.remove(&step.subject));
+        } else if takes(step) {
+            now = now.saturating_sub(1);
+            let successor = draft.replaced.get(&step.subject);
+            // Under its own name a group always goes before it comes.
+            let other = successor.filter(|new| **new != step.subject);
+            gone.extend(other.map(|new| (new.clone(), format!("`{}`", step.subject))));
+        }
         highest = highest.max(now);
     }
+    if early.is_empty() {
+        return;
+    }
+    let made = draft.steps.iter().filter(|step| makes(step)).count();
     let mut found = finding("STW-R8-QUOTA", "R8", Severity::Warning, "cluster");
     found.message = format!(
-        "{live} managed groups run and {made} are made: side by side they would be {}, and the quota is {quota} ({}). The plan never has more than {highest} at once, only because {} before others come.",
+        "{live} managed groups run and {made} are made, {} side by side; the quota is {} ({}). The plan has {highest} at most, because {}, empty, {} before its successor comes.",
         live + made,
+        crate::plan::replace::managed_quota(draft),
         quota_source(draft),
-        if first == 1 { "1 group goes".to_owned() } else { format!("{first} groups go") }
+        some(&early),
+        if early.len() == 1 { "goes" } else { "each go" },
     );
-    found.remedy = "Keep the order of the steps, or raise the quota \"Managed node groups per cluster\": aws service-quotas request-service-quota-increase".to_owned();
+    found.remedy = "Let no other group be made meanwhile, or raise the quota \"Managed node groups per cluster\" first: aws service-quotas request-service-quota-increase".to_owned();
     found.source = "AWS service quotas, Amazon EKS".to_owned();
     draft.find(found);
 }
@@ -67,7 +74,7 @@ fn not_assessed(draft: &mut Draft<'_>) {
         return;
     }
     let mut found = finding("STW-R8-NOT-ASSESSED", "R8", Severity::Note, "cluster");
-    let groups: std::collections::BTreeSet<&String> = unread.values().flatten().collect();
+    let groups: BTreeSet<&String> = unread.values().flatten().collect();
     let what: Vec<String> = unread.keys().cloned().collect();
     let names: Vec<String> = groups.iter().map(|group| format!("`{group}`")).collect();
     found.message = format!(
