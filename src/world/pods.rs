@@ -385,8 +385,9 @@ impl World {
     /// Lets the sessions of a group end, as people go home.
     pub fn let_sessions_end(&mut self, group: &str) {
         let nodes = self.node_names(group);
-        for pod in nodes.iter().flat_map(|node| self.evictable(node)) {
-            self.leave_budgets(&pod);
+        let gone: Vec<String> = nodes.iter().flat_map(|node| self.evictable(node)).collect();
+        for pod in &gone {
+            self.leave_budgets(pod);
         }
         if let Known::Value(pods) = &mut self.cluster.pods {
             pods.retain(|pod| {
