@@ -152,7 +152,12 @@ impl World {
         let Some(pod) = self.cluster.pods.items().iter().find(|pod| is(pod, key)) else {
             return;
         };
-        let over = self.cluster.pdbs.items().iter().filter(|pdb| pdb.covers(pod));
+        let over = self
+            .cluster
+            .pdbs
+            .items()
+            .iter()
+            .filter(|pdb| pdb.covers(pod));
         let budgets: Vec<String> = over.map(Pdb::key).collect();
         self.count_less(&budgets);
     }

@@ -47,7 +47,11 @@ pub(crate) fn furnish(seed: u64, observed: &mut Observation) {
     for service in SERVICES {
         let counted = pods.iter().filter(|pod| is_of(pod, service)).count();
         let budget = budget(&mut rng, service, counted).with_status_of(&pods);
-        budgets.push(if told { budget } else { only_the_answer(budget) });
+        budgets.push(if told {
+            budget
+        } else {
+            only_the_answer(budget)
+        });
     }
     if rng.chance(6) {
         let mut second = budget(&mut rng, SERVICES[0], 9).with_status_of(&pods);
@@ -134,15 +138,30 @@ fn planned_drains_get_through_and_those_held_back_by_budgets_do_not() {
                 return Err(format!("{found:?}"));
             };
             let mut world = World::of(case.observed.clone(), walk::offers(), case.at);
-            let argv = ["drain", "nodegroup", "-c", "gen", "-n", group, "--timeout", "60m"];
+            let argv = [
+                "drain",
+                "nodegroup",
+                "-c",
+                "gen",
+                "-n",
+                group,
+                "--timeout",
+                "60m",
+            ];
             let output = tools::eksctl(&argv.map(str::to_owned), &BTreeMap::new(), &mut world);
             if output.exit == 0 {
-                return Err(format!("`{group}` is drained, and the plan said: {}", found.message));
+                return Err(format!(
+                    "`{group}` is drained, and the plan said: {}",
+                    found.message
+                ));
             }
             stuck.fetch_add(1, Ordering::Relaxed);
         }
         Ok(())
     });
     let (through, stuck) = (through.into_inner(), stuck.into_inner());
-    assert!(through >= OFTEN && stuck >= OFTEN, "{through} through, {stuck} stuck");
+    assert!(
+        through >= OFTEN && stuck >= OFTEN,
+        "{through} through, {stuck} stuck"
+    );
 }

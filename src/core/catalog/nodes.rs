@@ -143,10 +143,14 @@ impl Catalog {
         let (family, size) = instance_type.split_once('.')?;
         let (cores, memory) = *self.shapes.get(family)?.sizes.get(size)?;
         let reserve = self.reserve.as_ref()?;
-        let first = reserve.cpu_millis_of_first_cores.iter().take(cores as usize);
+        let first = reserve
+            .cpu_millis_of_first_cores
+            .iter()
+            .take(cores as usize);
         let listed = u32::try_from(reserve.cpu_millis_of_first_cores.len()).unwrap_or(u32::MAX);
         let others = cores.saturating_sub(listed) * reserve.cpu_micros_per_other_core / 1000;
-        let kept = reserve.memory_mib + reserve.memory_mib_per_pod * max_pods + reserve.eviction_mib;
+        let kept =
+            reserve.memory_mib + reserve.memory_mib_per_pod * max_pods + reserve.eviction_mib;
         Some((
             (cores * 1000).saturating_sub(first.sum::<u32>() + others),
             memory.saturating_sub(kept),

@@ -119,18 +119,62 @@ mod tests {
     fn budgets_count_as_the_disruption_controller_does() {
         // sentence | budget | needs, allows, never allows
         let table = [
-            ("one of one must stay", json!({"min_available": "1", "expected": 1, "healthy": 1}), (Some(1), Some(0), Some(true))),
-            ("one of two must stay", json!({"min_available": "1", "expected": 2, "healthy": 2}), (Some(1), Some(1), Some(false))),
-            ("half of three is two, rounded up", json!({"min_available": "50%", "expected": 3, "healthy": 3}), (Some(2), Some(1), Some(false))),
-            ("99% of three is all three", json!({"min_available": "99%", "expected": 3, "healthy": 3}), (Some(3), Some(0), Some(true))),
-            ("none may go", json!({"max_unavailable": "0", "expected": 3, "healthy": 3}), (Some(3), Some(0), Some(true))),
-            ("none may go, in percent and without a status", json!({"max_unavailable": "0%"}), (None, None, Some(true))),
-            ("a percent of three is one, rounded up", json!({"max_unavailable": "1%", "expected": 3, "healthy": 3}), (Some(2), Some(1), Some(false))),
-            ("two are down already", json!({"max_unavailable": "1", "expected": 3, "healthy": 1}), (Some(2), Some(0), Some(false))),
-            ("what was read counts before what follows", json!({"allowed": 2, "min_available": "1", "expected": 2, "healthy": 2}), (Some(1), Some(2), Some(false))),
-            ("only the answer was read", json!({"allowed": 0}), (None, Some(0), None)),
+            (
+                "one of one must stay",
+                json!({"min_available": "1", "expected": 1, "healthy": 1}),
+                (Some(1), Some(0), Some(true)),
+            ),
+            (
+                "one of two must stay",
+                json!({"min_available": "1", "expected": 2, "healthy": 2}),
+                (Some(1), Some(1), Some(false)),
+            ),
+            (
+                "half of three is two, rounded up",
+                json!({"min_available": "50%", "expected": 3, "healthy": 3}),
+                (Some(2), Some(1), Some(false)),
+            ),
+            (
+                "99% of three is all three",
+                json!({"min_available": "99%", "expected": 3, "healthy": 3}),
+                (Some(3), Some(0), Some(true)),
+            ),
+            (
+                "none may go",
+                json!({"max_unavailable": "0", "expected": 3, "healthy": 3}),
+                (Some(3), Some(0), Some(true)),
+            ),
+            (
+                "none may go, in percent and without a status",
+                json!({"max_unavailable": "0%"}),
+                (None, None, Some(true)),
+            ),
+            (
+                "a percent of three is one, rounded up",
+                json!({"max_unavailable": "1%", "expected": 3, "healthy": 3}),
+                (Some(2), Some(1), Some(false)),
+            ),
+            (
+                "two are down already",
+                json!({"max_unavailable": "1", "expected": 3, "healthy": 1}),
+                (Some(2), Some(0), Some(false)),
+            ),
+            (
+                "what was read counts before what follows",
+                json!({"allowed": 2, "min_available": "1", "expected": 2, "healthy": 2}),
+                (Some(1), Some(2), Some(false)),
+            ),
+            (
+                "only the answer was read",
+                json!({"allowed": 0}),
+                (None, Some(0), None),
+            ),
             ("nothing was read", json!({}), (None, None, None)),
-            ("nonsense is not known", json!({"min_available": "some", "expected": 2, "healthy": 2}), (None, None, None)),
+            (
+                "nonsense is not known",
+                json!({"min_available": "some", "expected": 2, "healthy": 2}),
+                (None, None, None),
+            ),
         ];
         for (sentence, mut value, wanted) in table {
             value["namespace"] = json!("prod");
@@ -150,16 +194,35 @@ mod tests {
             waiting: waiting.map(str::to_owned),
             ..Pod::default()
         };
-        let pods = [pod("a", None), pod("b", None), pod("c", Some("CrashLoopBackOff"))];
+        let pods = [
+            pod("a", None),
+            pod("b", None),
+            pod("c", Some("CrashLoopBackOff")),
+        ];
         let bare = Pdb {
             namespace: "prod".to_owned(),
             name: "all".to_owned(),
             ..Pdb::default()
         };
-        let told = Pdb { allowed: Known::Value(1), ..bare.clone() }.with_status_of(&pods);
-        assert_eq!((told.expected.value(), told.healthy.value()), (Some(&3), Some(&2)));
+        let told = Pdb {
+            allowed: Known::Value(1),
+            ..bare.clone()
+        }
+        .with_status_of(&pods);
+        assert_eq!(
+            (told.expected.value(), told.healthy.value()),
+            (Some(&3), Some(&2))
+        );
         assert_eq!(told.needs(), Some(1), "two run, one may go");
-        let counted = Pdb { max_unavailable: Known::Value("2".to_owned()), ..bare }.with_status_of(&pods);
-        assert_eq!(counted.allowed, Known::Value(1), "one of the two is down already");
+        let counted = Pdb {
+            max_unavailable: Known::Value("2".to_owned()),
+            ..bare
+        }
+        .with_status_of(&pods);
+        assert_eq!(
+            counted.allowed,
+            Known::Value(1),
+            "one of the two is down already"
+        );
     }
 }

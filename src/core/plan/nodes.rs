@@ -1,10 +1,9 @@
 //! What must happen to which group, and when.
 
-use super::drain::{self, To};
 use super::draft::{Draft, Group, after, finding};
+use super::drain::{self, To};
 use super::replace::{
-    Replacement, al2_finding, blockers_of_delete, choose, managed_quota,
-    replace, retire, see_off,
+    Replacement, al2_finding, blockers_of_delete, choose, managed_quota, replace, retire, see_off,
 };
 use super::steps;
 use super::wire::{Action, BlockedBy, Severity};

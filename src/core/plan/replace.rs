@@ -1,7 +1,7 @@
 //! Replaces groups: which strategy, and the steps of each.
 
-use super::drain::{self, To};
 use super::draft::{Draft, Group, finding};
+use super::drain::{self, To};
 use super::files::{NewGroup, nodegroup_file};
 use super::steps;
 use super::wire::{BlockedBy, Finding, Severity};

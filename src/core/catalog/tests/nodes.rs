@@ -36,7 +36,9 @@ fn graviton_is_arm_and_the_rest_is_not() {
         not known           | q9.large     | none
     ";
     for [sentence, kind, wanted] in rows(table) {
-        let found = catalog().architecture(kind).map_or("none", Architecture::label);
+        let found = catalog()
+            .architecture(kind)
+            .map_or("none", Architecture::label);
         assert_eq!(found, wanted, "{sentence}");
     }
 }
@@ -53,7 +55,9 @@ fn every_type_with_a_pod_limit_has_an_architecture_and_common_ones_a_shape() {
             assert!(shapes.sizes.contains_key(size), "{family}.{size}");
         }
     }
-    for common in ["m5", "r5", "c5", "m7i", "r7i", "r8i", "r8i-flex", "m7g", "g4dn", "g5", "t3"] {
+    for common in [
+        "m5", "r5", "c5", "m7i", "r7i", "r8i", "r8i-flex", "m7g", "g4dn", "g5", "t3",
+    ] {
         assert!(!catalog().shapes[common].sizes.is_empty(), "{common}");
     }
 }

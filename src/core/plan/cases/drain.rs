@@ -7,7 +7,8 @@ use serde_json::json;
 use std::collections::BTreeMap;
 
 fn terms(pdb: &mut Pdb, min: Option<&str>, max: Option<&str>, allowed: u32) {
-    let known = |text: Option<&str>| text.map_or(Known::Absent, |text| Known::Value(text.to_owned()));
+    let known =
+        |text: Option<&str>| text.map_or(Known::Absent, |text| Known::Value(text.to_owned()));
     pdb.min_available = known(min);
     pdb.max_unavailable = known(max);
     pdb.allowed = Known::Value(allowed);
@@ -26,7 +27,10 @@ fn more_proxies(scene: &mut Scene, more: u32) {
     let pod = scene.pod("proxy-0").clone();
     for index in 0..more {
         let name = format!("proxy-more-{index:02}");
-        scene.pods().push(Pod { name, ..pod.clone() });
+        scene.pods().push(Pod {
+            name,
+            ..pod.clone()
+        });
     }
     let pdb = scene.pdb("proxy");
     pdb.expected = Known::Value(2 + more);
@@ -65,7 +69,10 @@ fn empty_group_changes(scene: &mut Scene) {
     for (name, purpose, min) in [("core-a", "core", 2), ("nb-a", "user", 0)] {
         let spec = scene.declared(name);
         spec.insert("minSize".to_owned(), json!(min));
-        spec.insert("labels".to_owned(), json!({"hub.jupyter.org/node-purpose": purpose}));
+        spec.insert(
+            "labels".to_owned(),
+            json!({"hub.jupyter.org/node-purpose": purpose}),
+        );
     }
 }
 
@@ -194,7 +201,10 @@ pub(super) static CASES: &[Case] = &[
         comes_up: |scene| {
             scene.settings.prune = vec!["workers".to_owned()];
             scene.undeclare("workers");
-            let selector = [("eks.amazonaws.com/nodegroup".to_owned(), "workers".to_owned())];
+            let selector = [(
+                "eks.amazonaws.com/nodegroup".to_owned(),
+                "workers".to_owned(),
+            )];
             scene.pod("batch-0").node_selector = Known::Value(BTreeMap::from(selector));
         },
         nearest_that_does_not: "it selects nothing",
@@ -209,13 +219,17 @@ pub(super) static CASES: &[Case] = &[
         comes_up: |scene| {
             scene.pod("proxy-0").volume_zones = vec!["us-west-2c".to_owned()];
             let zones = json!(["us-west-2a", "us-west-2b"]);
-            scene.declared("core-b").insert("availabilityZones".to_owned(), zones);
+            scene
+                .declared("core-b")
+                .insert("availabilityZones".to_owned(), zones);
         },
         nearest_that_does_not: "the new group is in that zone too",
         stays_quiet: |scene| {
             scene.pod("proxy-0").volume_zones = vec!["us-west-2c".to_owned()];
             let zones = json!(["us-west-2a", "us-west-2c"]);
-            scene.declared("core-b").insert("availabilityZones".to_owned(), zones);
+            scene
+                .declared("core-b")
+                .insert("availabilityZones".to_owned(), zones);
         },
     },
     Case {
@@ -255,14 +269,20 @@ pub(super) static CASES: &[Case] = &[
         comes_up: |scene| {
             more_proxies(scene, 25);
             terms(scene.pdb("proxy"), None, Some("27"), 27);
-            scene.declared("core-b").insert("maxSize".to_owned(), json!(1));
-            scene.declared("core-b").insert("minSize".to_owned(), json!(1));
+            scene
+                .declared("core-b")
+                .insert("maxSize".to_owned(), json!(1));
+            scene
+                .declared("core-b")
+                .insert("minSize".to_owned(), json!(1));
         },
         nearest_that_does_not: "it may have two nodes",
         stays_quiet: |scene| {
             more_proxies(scene, 25);
             terms(scene.pdb("proxy"), None, Some("27"), 27);
-            scene.declared("core-b").insert("maxSize".to_owned(), json!(2));
+            scene
+                .declared("core-b")
+                .insert("maxSize".to_owned(), json!(2));
         },
     },
     Case {
@@ -279,14 +299,18 @@ pub(super) static CASES: &[Case] = &[
             for name in ["proxy-0", "proxy-1", "coredns-0"] {
                 scene.pod(name).cpu_millis = Known::Value(1500);
             }
-            scene.declared("core-b").insert("maxSize".to_owned(), json!(2));
+            scene
+                .declared("core-b")
+                .insert("maxSize".to_owned(), json!(2));
         },
         nearest_that_does_not: "the group may have five",
         stays_quiet: |scene| {
             for name in ["proxy-0", "proxy-1", "coredns-0"] {
                 scene.pod(name).cpu_millis = Known::Value(1500);
             }
-            scene.declared("core-b").insert("maxSize".to_owned(), json!(5));
+            scene
+                .declared("core-b")
+                .insert("maxSize".to_owned(), json!(5));
         },
     },
     Case {

@@ -25,7 +25,11 @@ pub(super) fn holds_back(finding: &Finding) -> bool {
 
 /// Says in a sentence how the drain went.
 pub(super) fn outlook(played: &Played<'_>, pods: usize) -> String {
-    let mut stops: Vec<String> = played.stuck.iter().map(|s| format!("`{}`", s.budget.key())).collect();
+    let mut stops: Vec<String> = played
+        .stuck
+        .iter()
+        .map(|s| format!("`{}`", s.budget.key()))
+        .collect();
     stops.extend(played.torn.keys().flatten().map(|key| format!("`{key}`")));
     stops.dedup();
     if !stops.is_empty() {
@@ -81,11 +85,15 @@ impl Exodus<'_> {
                 last.unwrap_or_default()
             );
             one.source = "Kubernetes, API-initiated eviction; PodDisruptionBudget".to_owned();
-            one.objects.extend(keys.iter().map(|key| format!("budget {key}")));
+            one.objects
+                .extend(keys.iter().map(|key| format!("budget {key}")));
             one.objects.sort();
             found.push(one);
         }
-        let slow = played.paces.iter().filter(|pace| pace.rounds >= ROUNDS_MANY);
+        let slow = played
+            .paces
+            .iter()
+            .filter(|pace| pace.rounds >= ROUNDS_MANY);
         found.extend(slow.map(|slow| {
             let mut one = self.finding("STW-R8-DRAIN-SLOW", Severity::Warning, &[]);
             one.message = format!(
@@ -113,7 +121,10 @@ impl Exodus<'_> {
         let cannot = format!("{} cannot leave {}", named(pods), nodes_of(pods));
         match &stuck.why {
             Why::Never => {
-                one.message = format!("The budget `{key}` never allows a disruption{}: {cannot}.", terms(stuck.budget));
+                one.message = format!(
+                    "The budget `{key}` never allows a disruption{}: {cannot}.",
+                    terms(stuck.budget)
+                );
                 let replicas = scale(pods).map(|command| format!("{command}; or, "));
                 one.remedy = format!(
                     "{}for the time of the drain: {}; then plan again",
@@ -135,17 +146,26 @@ impl Exodus<'_> {
                 one.objects.sort();
                 one.objects.dedup();
                 let look = ill.first().map_or_else(
-                    || format!("kubectl -n {} get pdb {}", stuck.budget.namespace, stuck.budget.name),
+                    || {
+                        format!(
+                            "kubectl -n {} get pdb {}",
+                            stuck.budget.namespace, stuck.budget.name
+                        )
+                    },
                     |pod| format!("kubectl -n {} describe pod {}", pod.namespace, pod.name),
                 );
-                one.remedy = format!("{look}; when they are Ready: stairway observe, and plan again");
+                one.remedy =
+                    format!("{look}; when they are Ready: stairway observe, and plan again");
             }
             Why::Nowhere => {
                 one.message = format!(
                     "The budget `{key}` waits for pods of `{}` that find no other node, so it lets no more go: {cannot}.",
                     self.group
                 );
-                one.remedy = format!("Give them a group that takes them, or, for the time of the drain: {}", relax(stuck.budget));
+                one.remedy = format!(
+                    "Give them a group that takes them, or, for the time of the drain: {}",
+                    relax(stuck.budget)
+                );
             }
         }
         one.source = "Kubernetes, API-initiated eviction; Specifying a Disruption Budget for your Application".to_owned();
@@ -161,10 +181,14 @@ impl Exodus<'_> {
         let bare = pick(&is_bare);
         if !bare.is_empty() {
             let mut one = self.finding("STW-R8-BARE-POD", Severity::Blocking, &bare);
-            one.message = format!("{} without a controller would be lost by a drain.", named(&bare));
+            one.message = format!(
+                "{} without a controller would be lost by a drain.",
+                named(&bare)
+            );
             one.remedy = format!(
                 "Let them end: set `nodegroups: {{\"{}\": {{strategy: phase-out}}}}` in the fleet file, or delete them: {}",
-                self.group, delete(&bare)
+                self.group,
+                delete(&bare)
             );
             one.source = "eksctl drains delete unmanaged pods".to_owned();
             found.push(one);
@@ -195,16 +219,25 @@ impl Exodus<'_> {
                 verb(&ill, "does", "do"),
                 first.waiting.as_deref().unwrap_or_default()
             );
-            one.remedy = format!("kubectl -n {} logs {} --previous", first.namespace, first.name);
+            one.remedy = format!(
+                "kubectl -n {} logs {} --previous",
+                first.namespace, first.name
+            );
             one.source = "Kubernetes, Pod lifecycle".to_owned();
             found.push(one);
         }
         let scratch = pick(&|pod| pod.empty_dir.value() == Some(&true) && comes_back(pod));
         if !scratch.is_empty() {
             let mut one = self.finding("STW-R8-EMPTY-DIR", Severity::Note, &scratch);
-            one.message = format!("{} with {} `emptyDir` volumes: what is in them is gone after the drain.", verb(&scratch, "moves", "move"), if scratch.len() == 1 { "its" } else { "their" });
-            one.remedy = "Nothing when it is a cache; else copy it out first: kubectl cp".to_owned();
-            one.source = "Kubernetes, Volumes (emptyDir); eksctl drain deletes emptyDir data".to_owned();
+            one.message = format!(
+                "{} with {} `emptyDir` volumes: what is in them is gone after the drain.",
+                verb(&scratch, "moves", "move"),
+                if scratch.len() == 1 { "its" } else { "their" }
+            );
+            one.remedy =
+                "Nothing when it is a cache; else copy it out first: kubectl cp".to_owned();
+            one.source =
+                "Kubernetes, Volumes (emptyDir); eksctl drain deletes emptyDir data".to_owned();
             found.push(one);
         }
         found
@@ -222,10 +255,16 @@ impl Exodus<'_> {
             .leaving
             .iter()
             .copied()
-            .filter(|pod| !settings.activity.iter().any(|selector| selector.matches(pod)))
+            .filter(|pod| {
+                !settings
+                    .activity
+                    .iter()
+                    .any(|selector| selector.matches(pod))
+            })
             .filter(|pod| {
                 let owner = pod.owner.value();
-                owner.is_some_and(|owner| siblings.get(&(pod.namespace.as_str(), owner)) == Some(&1))
+                owner
+                    .is_some_and(|owner| siblings.get(&(pod.namespace.as_str(), owner)) == Some(&1))
             })
             .collect();
         if alone.is_empty() {
@@ -236,13 +275,21 @@ impl Exodus<'_> {
             .iter()
             .map(|pod| {
                 let owner = pod.owner.value().map_or("", String::as_str);
-                format!("`{}/{}`", pod.namespace, owner.rsplit('/').next().unwrap_or(owner))
+                format!(
+                    "`{}/{}`",
+                    pod.namespace,
+                    owner.rsplit('/').next().unwrap_or(owner)
+                )
             })
             .collect();
         one.message = format!(
             "{} {}: {} down from {} eviction until {} new pod is Ready.",
             some(&who),
-            if who.len() == 1 { "runs as a single pod" } else { "run as single pods" },
+            if who.len() == 1 {
+                "runs as a single pod"
+            } else {
+                "run as single pods"
+            },
             if who.len() == 1 { "it is" } else { "each is" },
             if who.len() == 1 { "its" } else { "the" },
             if who.len() == 1 { "its" } else { "the" },
@@ -261,11 +308,18 @@ impl Exodus<'_> {
         let (mut pinned, mut labels) = (Vec::new(), BTreeSet::new());
         let (mut zoned, mut zones) = (Vec::new(), BTreeSet::new());
         for pod in self.leaving.iter().copied().filter(|pod| comes_back(pod)) {
-            if self.homes.iter().any(|home| home.takes(pod, &self.before, catalog, id)) {
+            if self
+                .homes
+                .iter()
+                .any(|home| home.takes(pod, &self.before, catalog, id))
+            {
                 continue;
             }
             // The group that takes over says what is missing; without one, nothing does.
-            let missing = self.homes.first().map(|home| home.missing(pod, &self.before, catalog, id));
+            let missing = self
+                .homes
+                .first()
+                .map(|home| home.missing(pod, &self.before, catalog, id));
             match missing {
                 Some(missing) if missing.is_empty() => {
                     zoned.push(pod);
@@ -291,16 +345,23 @@ impl Exodus<'_> {
             // The owner asked for the group to go without another one.
             To::Others => Severity::Warning,
         };
-        let labels: Vec<String> = labels.into_iter().map(|label| format!("`{label}`")).collect();
+        let labels: Vec<String> = labels
+            .into_iter()
+            .map(|label| format!("`{label}`"))
+            .collect();
         let mut one = self.finding("STW-R8-PINNED", severity, pods);
         one.message = match (&self.to, labels.is_empty()) {
             (To::Group { name, .. }, false) => format!(
                 "{} {}, which nodes of `{name}` do not carry: evicted, {} Pending.",
-                verb(pods, "selects nodes with", "select nodes with"), some(&labels), stays(pods)
+                verb(pods, "selects nodes with", "select nodes with"),
+                some(&labels),
+                stays(pods)
             ),
             (To::Itself, false) => format!(
                 "{} {}, which new nodes do not carry: evicted, {} Pending.",
-                verb(pods, "selects nodes with", "select nodes with"), some(&labels), stays(pods)
+                verb(pods, "selects nodes with", "select nodes with"),
+                some(&labels),
+                stays(pods)
             ),
             (To::Others, _) | (_, true) => format!(
                 "{} no other group that takes {}: evicted, {} Pending.",
@@ -309,7 +370,10 @@ impl Exodus<'_> {
                 stays(pods)
             ),
         };
-        let owner = kind_of(first).map_or_else(|| format!("pod {}", first.name), |(kind, name)| format!("{kind} {name}"));
+        let owner = kind_of(first).map_or_else(
+            || format!("pod {}", first.name),
+            |(kind, name)| format!("{kind} {name}"),
+        );
         one.remedy = format!(
             "Declare the label on the new group in git, or select by one that it has: kubectl -n {} edit {owner}",
             first.namespace
@@ -333,20 +397,26 @@ impl Exodus<'_> {
         };
         let has = self.homes.first().and_then(|home| home.zones.as_ref());
         let (new, has) = (
-            self.successor().map_or("the groups that stay", |home| home.name.as_str()),
+            self.successor()
+                .map_or("the groups that stay", |home| home.name.as_str()),
             has.map(list).unwrap_or_default(),
         );
         one.message = format!(
             "{} volumes in {}, and `{new}` is in {has}: evicted, {} Pending.",
-            verb(pods, "has", "have"), list(zones), stays(pods)
+            verb(pods, "has", "have"),
+            list(zones),
+            stays(pods)
         );
         one.remedy = match &self.to {
             To::Group { git, .. } => format!(
                 "Add the zone to `availabilityZones` of `{git}` in git, or move the volume's data to another zone."
             ),
-            To::Itself | To::Others => "Keep a group in the zone, or move the volume's data to another one.".to_owned(),
+            To::Itself | To::Others => {
+                "Keep a group in the zone, or move the volume's data to another one.".to_owned()
+            }
         };
-        one.source = "Amazon EBS: a volume is in one zone; Kubernetes, Storage Classes (topology)".to_owned();
+        one.source = "Amazon EBS: a volume is in one zone; Kubernetes, Storage Classes (topology)"
+            .to_owned();
         Some(one)
     }
 
@@ -355,7 +425,12 @@ impl Exodus<'_> {
         let (Some(home), To::Group { git, start, .. }) = (self.successor(), &self.to) else {
             return Vec::new();
         };
-        let moving: Vec<&Pod> = self.leaving.iter().copied().filter(|pod| comes_back(pod)).collect();
+        let moving: Vec<&Pod> = self
+            .leaving
+            .iter()
+            .copied()
+            .filter(|pod| comes_back(pod))
+            .collect();
         let fit = fit::fit(self.observed, catalog, &self.group, &moving, home);
         let subject = format!("nodegroup {}", home.name);
         let mut found = Vec::new();
@@ -365,22 +440,37 @@ impl Exodus<'_> {
             if let Some(first) = fit.too_large.first() {
                 sentences.push(format!(
                     "{} more than a node of `{}` gives, e.g. `{first}`.",
-                    if fit.too_large.len() == 1 { "1 pod asks for".to_owned() } else { format!("{} pods ask for", fit.too_large.len()) },
+                    if fit.too_large.len() == 1 {
+                        "1 pod asks for".to_owned()
+                    } else {
+                        format!("{} pods ask for", fit.too_large.len())
+                    },
                     home.name
                 ));
             }
             one.message = sentences.join(" ");
-            one.objects = bounded(fit.too_large.iter().map(|key| format!("pod {key}")).collect());
+            one.objects = bounded(
+                fit.too_large
+                    .iter()
+                    .map(|key| format!("pod {key}"))
+                    .collect(),
+            );
             one.remedy = format!("Raise `maxSize` of `{git}` in git, or choose a larger type.");
             one.source = "Amazon VPC CNI, pods per instance type; Amazon EC2, instance types; amazon-eks-ami, kubeReserved".to_owned();
             found.push(one);
         }
         if !fit.unknown_types.is_empty() && !moving.is_empty() {
             let mut one = finding("STW-CATALOG-GAP", "R8", Severity::Note, &subject);
-            let types: Vec<String> = fit.unknown_types.iter().map(|kind| format!("`{kind}`")).collect();
+            let types: Vec<String> = fit
+                .unknown_types
+                .iter()
+                .map(|kind| format!("`{kind}`"))
+                .collect();
             one.message = format!(
                 "The catalog does not know {} in full: whether {} of `{}` fit was not assessed.",
-                some(&types), count(moving.len(), "pod"), self.group
+                some(&types),
+                count(moving.len(), "pod"),
+                self.group
             );
             one.remedy = "Compare their requests with the type: aws ec2 describe-instance-types --instance-types TYPE".to_owned();
             one.source = format!("catalog of {}", catalog.as_of().day());
@@ -394,9 +484,16 @@ impl Exodus<'_> {
 }
 
 /// R8: the first nodes of a new group and the pods that move to them need addresses.
-fn addresses(observed: &crate::model::Observation, home: &super::homes::Home, start: u32, pods: usize) -> Option<Finding> {
+fn addresses(
+    observed: &crate::model::Observation,
+    home: &super::homes::Home,
+    start: u32,
+    pods: usize,
+) -> Option<Finding> {
     let (free, subnets) = fit::free_addresses(observed, home)?;
-    let needed = usize::try_from(start).unwrap_or(usize::MAX).saturating_add(pods);
+    let needed = usize::try_from(start)
+        .unwrap_or(usize::MAX)
+        .saturating_add(pods);
     if usize::try_from(free).unwrap_or(usize::MAX) >= needed {
         return None;
     }
@@ -410,14 +507,18 @@ fn addresses(observed: &crate::model::Observation, home: &super::homes::Home, st
         count(subnets, "subnet"),
         if subnets == 1 { "has" } else { "have" },
     );
-    one.remedy = "Free addresses, or name further subnets or zones for the group in git.".to_owned();
+    one.remedy =
+        "Free addresses, or name further subnets or zones for the group in git.".to_owned();
     one.source = "Amazon VPC CNI: each node and each pod has an address of its subnet".to_owned();
     Some(one)
 }
 
 /// Names what is affected, sorted: pods, their nodes, and budgets.
 fn objects(pods: &[&Pod], budgets: &[&Pdb]) -> Vec<String> {
-    let mut all: BTreeSet<String> = budgets.iter().map(|b| format!("budget {}", b.key())).collect();
+    let mut all: BTreeSet<String> = budgets
+        .iter()
+        .map(|b| format!("budget {}", b.key()))
+        .collect();
     for pod in pods {
         all.insert(format!("pod {}/{}", pod.namespace, pod.name));
         all.extend(pod.node.as_ref().map(|node| format!("node {node}")));
@@ -442,21 +543,32 @@ pub(super) fn some(names: &[String]) -> String {
         [] => String::new(),
         [one] => one.clone(),
         [all @ .., last] if names.len() <= NAMES_MAX => format!("{} and {last}", all.join(", ")),
-        [..] => format!("{} and {} more", names[..NAMES_MAX].join(", "), names.len() - NAMES_MAX),
+        [..] => format!(
+            "{} and {} more",
+            names[..NAMES_MAX].join(", "),
+            names.len() - NAMES_MAX
+        ),
     }
 }
 
 fn named(pods: &[&Pod]) -> String {
     match pods {
         [one] => format!("pod `{}/{}`", one.namespace, one.name),
-        [first, ..] => format!("{} pods, e.g. `{}/{}`,", pods.len(), first.namespace, first.name),
+        [first, ..] => format!(
+            "{} pods, e.g. `{}/{}`,",
+            pods.len(),
+            first.namespace,
+            first.name
+        ),
         [] => "no pod".to_owned(),
     }
 }
 
 fn verb(pods: &[&Pod], one: &str, many: &str) -> String {
     let who = named(pods);
-    let who = who.strip_prefix("pod ").map_or(who.clone(), |rest| format!("Pod {rest}"));
+    let who = who
+        .strip_prefix("pod ")
+        .map_or(who.clone(), |rest| format!("Pod {rest}"));
     format!("{who} {}", if pods.len() == 1 { one } else { many })
 }
 
@@ -465,7 +577,11 @@ fn is(pods: &[&Pod]) -> String {
 }
 
 const fn stays(pods: &[&Pod]) -> &'static str {
-    if pods.len() == 1 { "it stays" } else { "they stay" }
+    if pods.len() == 1 {
+        "it stays"
+    } else {
+        "they stay"
+    }
 }
 
 fn nodes_of(pods: &[&Pod]) -> String {
@@ -480,7 +596,10 @@ fn nodes_of(pods: &[&Pod]) -> String {
 
 /// ` (minAvailable 1 of 1 pod)`.
 fn terms(budget: &Pdb) -> String {
-    let of = budget.expected.value().map(|n| format!(" of {}", count(*n as usize, "pod")));
+    let of = budget
+        .expected
+        .value()
+        .map(|n| format!(" of {}", count(*n as usize, "pod")));
     let of = of.unwrap_or_default();
     if let Some(min) = budget.min_available.value() {
         return format!(" (minAvailable {min}{of})");
@@ -495,7 +614,10 @@ fn terms(budget: &Pdb) -> String {
 fn relax(budget: &Pdb) -> String {
     // The API takes one of the two; the other one is removed with null.
     let change = "{\"spec\":{\"minAvailable\":null,\"maxUnavailable\":1}}";
-    format!("kubectl -n {} patch pdb {} --type merge -p '{change}'", budget.namespace, budget.name)
+    format!(
+        "kubectl -n {} patch pdb {} --type merge -p '{change}'",
+        budget.namespace, budget.name
+    )
 }
 
 /// The controller of a pod, when it is of a kind that `kubectl scale` takes.
@@ -513,11 +635,16 @@ fn scale(pods: &[&Pod]) -> Option<String> {
 fn scale_to(pods: &[&Pod], replicas: u32) -> Option<String> {
     pods.iter().find_map(|pod| {
         let (kind, name) = kind_of(pod)?;
-        Some(format!("kubectl -n {} scale {kind}/{name} --replicas={replicas}", pod.namespace))
+        Some(format!(
+            "kubectl -n {} scale {kind}/{name} --replicas={replicas}",
+            pod.namespace
+        ))
     })
 }
 
 fn delete(pods: &[&Pod]) -> String {
-    let first = pods.first().map_or(("", ""), |pod| (pod.namespace.as_str(), pod.name.as_str()));
+    let first = pods
+        .first()
+        .map_or(("", ""), |pod| (pod.namespace.as_str(), pod.name.as_str()));
     format!("kubectl -n {} delete pod {}", first.0, first.1)
 }

@@ -90,7 +90,8 @@ pub(super) fn fit(
         ),
     ] {
         let Some(node) = node else { continue };
-        fit.short.extend(what.requests(kind, needed, u64::from(node), each));
+        fit.short
+            .extend(what.requests(kind, needed, u64::from(node), each));
     }
     for pod in moving {
         let ask = Load::of(std::iter::once(*pod));
@@ -100,7 +101,8 @@ pub(super) fn fit(
         if over(per_node.cpu_millis, daemons.cpu_millis, ask.cpu_millis)
             || over(per_node.memory_mib, daemons.memory_mib, ask.memory_mib)
         {
-            fit.too_large.push(format!("{}/{}", pod.namespace, pod.name));
+            fit.too_large
+                .push(format!("{}/{}", pod.namespace, pod.name));
         }
     }
     fit
@@ -153,7 +155,10 @@ impl Question<'_> {
         match self.home.types.as_slice() {
             [] => "node".to_owned(),
             [one] => format!("`{one}`"),
-            [first, ..] => format!("node of the smallest of {} types, e.g. `{first}`", self.home.types.len()),
+            [first, ..] => format!(
+                "node of the smallest of {} types, e.g. `{first}`",
+                self.home.types.len()
+            ),
         }
     }
 }
@@ -166,6 +171,9 @@ fn amount(kind: &str, value: u64) -> String {
         format!("{value} MiB")
     }
 }
+
+/// Pods per node, and what is left of a node for them: millicores and MiB.
+type PerType = (Option<u32>, Option<(u32, u32)>);
 
 /// The smallest of the types counts: nobody knows which one EC2 has.
 fn room(home: &Home, catalog: &Catalog, fit: &mut Fit) -> Room {
@@ -185,7 +193,7 @@ fn room(home: &Home, catalog: &Catalog, fit: &mut Fit) -> Room {
         }
         rooms.push((pods, node));
     }
-    let smallest = |pick: &dyn Fn(&(Option<u32>, Option<(u32, u32)>)) -> Option<u32>| {
+    let smallest = |pick: &dyn Fn(&PerType) -> Option<u32>| {
         let known: Option<Vec<u32>> = rooms.iter().map(pick).collect();
         known.and_then(|known| known.into_iter().min())
     };
@@ -236,7 +244,10 @@ pub(super) fn free_addresses(observed: &Observation, home: &Home) -> Option<(u32
         zones.is_none_or(|zones| subnet.zone.value().is_none_or(|zone| zones.contains(zone)))
     };
     let subnets: Vec<_> = observed.subnets.items().iter().filter(inside).collect();
-    let mut free = subnets.iter().map(|subnet| subnet.free_addresses.value().copied());
+    let mut free = subnets
+        .iter()
+        .map(|subnet| subnet.free_addresses.value().copied());
     let free = free.try_fold(0_u32, |sum, free| free.map(|free| sum.saturating_add(free)));
-    free.filter(|_| !subnets.is_empty()).map(|free| (free, subnets.len()))
+    free.filter(|_| !subnets.is_empty())
+        .map(|free| (free, subnets.len()))
 }

@@ -48,7 +48,9 @@ impl Home {
         }
         let taints = read_taints(spec.get("taints"), "taints").unwrap_or_default();
         let keeps_away = |effect: &str| {
-            !effect.replace('_', "").eq_ignore_ascii_case("PreferNoSchedule")
+            !effect
+                .replace('_', "")
+                .eq_ignore_ascii_case("PreferNoSchedule")
         };
         let taints = taints
             .into_iter()
@@ -147,11 +149,18 @@ impl Home {
     }
 
     /// Returns true when nothing that is known keeps `pod` from its nodes.
-    pub(super) fn takes(&self, pod: &Pod, before: &Self, catalog: &Catalog, id: &ClusterId) -> bool {
+    pub(super) fn takes(
+        &self,
+        pod: &Pod,
+        before: &Self,
+        catalog: &Catalog,
+        id: &ClusterId,
+    ) -> bool {
         let zoned = pod.volume_zones.is_empty()
-            || self.zones.as_ref().is_none_or(|zones| {
-                pod.volume_zones.iter().any(|zone| zones.contains(zone))
-            });
+            || self
+                .zones
+                .as_ref()
+                .is_none_or(|zones| pod.volume_zones.iter().any(|zone| zones.contains(zone)));
         zoned && self.missing(pod, before, catalog, id).is_empty()
     }
 
@@ -217,8 +226,14 @@ pub(super) fn zones_of(
         let list = holder.get("availabilityZones").and_then(Value::as_array);
         let list = list.into_iter().flatten().filter_map(Value::as_str);
         // Some configs name zones by their letter.
-        list.map(|zone| if zone.len() == 1 { format!("{region}{zone}") } else { zone.to_owned() })
-            .collect()
+        list.map(|zone| {
+            if zone.len() == 1 {
+                format!("{region}{zone}")
+            } else {
+                zone.to_owned()
+            }
+        })
+        .collect()
     };
     let own = named(spec);
     if !own.is_empty() {

@@ -117,7 +117,11 @@ pub(super) fn blockers(
     found.extend(exodus.of_places(catalog));
     found.extend(exodus.of_room(catalog));
     for what in exodus.unread(&played, catalog) {
-        draft.unread.entry(what).or_default().insert(group.to_owned());
+        draft
+            .unread
+            .entry(what)
+            .or_default()
+            .insert(group.to_owned());
     }
     let mut blockers = Vec::new();
     for one in found {
@@ -191,7 +195,10 @@ impl<'a> Exodus<'a> {
             let zoned = some(&|pod| !pod.volume_zones.is_empty());
             note(home.zones.is_none() && zoned, "the zones of the new group");
             for taint in home.taints.difference(&self.before.taints) {
-                let text = format!("whether pods tolerate `{taint}`, which only `{}` has", home.name);
+                let text = format!(
+                    "whether pods tolerate `{taint}`, which only `{}` has",
+                    home.name
+                );
                 note(true, &text);
             }
             let id = &self.observed.cluster;
@@ -272,7 +279,8 @@ fn goes_too(draft: &Draft<'_>, name: &str) -> bool {
     draft.leaving.iter().any(|(old, _)| old == name)
         || draft.is_marked(name)
         || matching.outgoing.contains_key(name)
-        || matching.undeclared.contains(name) && draft.input.settings.prune.iter().any(|p| p == name)
+        || matching.undeclared.contains(name)
+            && draft.input.settings.prune.iter().any(|p| p == name)
 }
 
 /// Returns true when a pod is known to have no controller.

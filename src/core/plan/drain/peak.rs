@@ -17,7 +17,12 @@ pub(in crate::plan) fn quota_source(draft: &Draft<'_>) -> String {
     let known = draft.input.catalog.quota("managed-nodegroups-per-cluster");
     known.map_or_else(
         || format!("EKS's default of {MANAGED_NODEGROUPS_DEFAULT}"),
-        |quota| format!("EKS's default on {}; the account's was not read", quota.as_of.day()),
+        |quota| {
+            format!(
+                "EKS's default on {}; the account's was not read",
+                quota.as_of.day()
+            )
+        },
     )
 }
 
@@ -83,8 +88,14 @@ fn not_assessed(draft: &mut Draft<'_>) {
         some(&names),
         what.join("; ")
     );
-    found.objects = groups.iter().map(|group| format!("nodegroup {group}")).collect();
-    found.remedy = format!("Observe with a reader of pods and budgets, and plan again: stairway observe {}", draft.input.name);
+    found.objects = groups
+        .iter()
+        .map(|group| format!("nodegroup {group}"))
+        .collect();
+    found.remedy = format!(
+        "Observe with a reader of pods and budgets, and plan again: stairway observe {}",
+        draft.input.name
+    );
     found.not_assessed = true;
     draft.find(found);
 }

@@ -138,7 +138,8 @@ fn open<'a>(stage: &Stage<'a>, budget: &'a Pdb) -> Ledger<'a> {
 }
 
 fn goes_unasked(ledger: &Ledger<'_>, pod: &Pod) -> bool {
-    !pod.is_healthy() && (ledger.free.is_some_and(|free| free > 0) || ledger.budget.lets_ill_pods_go())
+    !pod.is_healthy()
+        && (ledger.free.is_some_and(|free| free > 0) || ledger.budget.lets_ill_pods_go())
 }
 
 impl<'a> Ledger<'a> {
@@ -175,7 +176,11 @@ fn close<'a>(stage: &Stage<'a>, ledger: Ledger<'a>, played: &mut Played<'a>) {
         return;
     };
     if !ledger.left.is_empty() {
-        let why = if first > 0 { Why::Nowhere } else { reason(stage, budget) };
+        let why = if first > 0 {
+            Why::Nowhere
+        } else {
+            reason(stage, budget)
+        };
         played.stuck.push(Stuck {
             budget,
             why,
