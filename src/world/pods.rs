@@ -4,11 +4,17 @@ use crate::clock::{Event, Roaming};
 use crate::nodes::{NodesByName, closed_to_newcomers, own_taints};
 use crate::spans::{AUTOSCALE, POD_LANDS, SESSION};
 use crate::{World, count};
+use stairway_core::model::clusterconfig::labels_of;
 use stairway_core::model::{Known, LiveNodegroup, Node, Pdb, Pod};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The kubelet's default and most EKS groups' limit (Kubernetes, considerations for large clusters).
 const PODS_PER_NODE: u32 = 110;
+/// Labels of nodes with their group's name (eksctl; Amazon EKS managed node groups).
+const NAMED_AFTER_GROUP: [&str; 2] = [
+    "alpha.eksctl.io/nodegroup-name",
+    "eks.amazonaws.com/nodegroup",
+];
 /// Labels that tell a person's session or a computation from a service.
 const ACTIVITY: [(&str, &str); 2] = [
     ("component", "singleuser-server"),
@@ -26,19 +32,19 @@ fn is(pod: &Pod, key: &str) -> bool {
         .is_some_and(|name| name == pod.name)
 }
 
-/// An empty selector of `policy/v1` matches every pod of its namespace.
-pub(crate) fn guards(pdb: &Pdb, pod: &Pod) -> bool {
-    pdb.namespace == pod.namespace
-        && pdb
-            .selector
-            .iter()
-            .all(|(key, value)| pod.labels.get(key) == Some(value))
-}
-
 fn is_session(pod: &Pod) -> bool {
     ACTIVITY
         .iter()
         .any(|(key, value)| pod.labels.get(*key).is_some_and(|label| label == value))
+}
+
+/// A healthy pod is away: its budget may let one less go.
+fn take_one(pdb: &mut Pdb) {
+    for count in [&mut pdb.allowed, &mut pdb.healthy] {
+        if let Known::Value(count) = count {
+            *count = count.saturating_sub(1);
+        }
+    }
 }
 
 /// The name without its generation: `core` of `core-b`.
@@ -68,10 +74,11 @@ impl World {
             .collect()
     }
 
-    /// Evicts a pod through the Eviction API; false when a budget refuses it (429).
+    /// Evicts a pod through the Eviction API; false when a budget refuses it (429), or two have a say (500).
     ///
     /// Kubernetes, API-initiated eviction. A pod without a controller is
-    /// deleted and nobody makes it again.
+    /// deleted and nobody makes it again; one that does not run costs a budget
+    /// nothing where the budget says so.
     pub(crate) fn evict(&mut self, key: &str) -> bool {
         let Known::Value(pods) = &mut self.cluster.pods else {
             return true;
@@ -82,23 +89,24 @@ impl World {
         let mut budgets = Vec::new();
         if let Known::Value(pdbs) = &mut self.cluster.pdbs {
             let pod = &pods[index];
-            let guarding = |pdb: &&mut Pdb| guards(pdb, pod);
-            if pdbs
-                .iter_mut()
-                .filter(guarding)
-                .any(|pdb| pdb.allowed == Known::Value(0))
-            {
-                return false;
-            }
-            for pdb in pdbs.iter_mut().filter(|pdb| guards(pdb, pod)) {
-                if let Known::Value(allowed) = &mut pdb.allowed {
-                    *allowed = allowed.saturating_sub(1);
-                    budgets.push(format!("{}/{}", pdb.namespace, pdb.name));
+            let mut guarding = pdbs.iter_mut().filter(|pdb| pdb.covers(pod));
+            if let Some(pdb) = guarding.next() {
+                if guarding.next().is_some() {
+                    return false;
+                }
+                let unasked = !pod.is_healthy() && pdb.lets_ill_pods_go();
+                if pdb.allowed == Known::Value(0) && !unasked {
+                    return false;
+                }
+                if pod.is_healthy() {
+                    take_one(pdb);
+                    budgets.push(pdb.key());
                 }
             }
         }
         if matches!(pods[index].owner, Known::Absent) {
             pods.remove(index);
+            self.count_less(&budgets);
             self.give_back(&budgets);
             return true;
         }
@@ -121,17 +129,49 @@ impl World {
         true
     }
 
+    /// A pod is back: its budgets may let another one go.
     fn give_back(&mut self, budgets: &[String]) {
         let stuck = &self.books.stuck_budgets;
         let Known::Value(pdbs) = &mut self.cluster.pdbs else {
             return;
         };
-        for key in budgets.iter().filter(|key| !stuck.contains(*key)) {
-            let found = pdbs
-                .iter_mut()
-                .find(|pdb| format!("{}/{}", pdb.namespace, pdb.name) == *key);
-            if let Some(Known::Value(allowed)) = found.map(|pdb| &mut pdb.allowed) {
+        for pdb in pdbs.iter_mut().filter(|pdb| budgets.contains(&pdb.key())) {
+            if let Known::Value(healthy) = &mut pdb.healthy {
+                *healthy = healthy.saturating_add(1);
+            }
+            if !stuck.contains(&pdb.key())
+                && let Known::Value(allowed) = &mut pdb.allowed
+            {
                 *allowed = allowed.saturating_add(1);
+            }
+        }
+    }
+
+    /// A pod ends by itself.
+    fn leave_budgets(&mut self, key: &str) {
+        let Some(pod) = self.cluster.pods.items().iter().find(|pod| is(pod, key)) else {
+            return;
+        };
+        let over = self
+            .cluster
+            .pdbs
+            .items()
+            .iter()
+            .filter(|pdb| pdb.covers(pod));
+        let budgets: Vec<String> = over.map(Pdb::key).collect();
+        self.count_less(&budgets);
+    }
+
+    /// A pod is gone for good: its budgets count one less, and one less healthy.
+    fn count_less(&mut self, budgets: &[String]) {
+        let Known::Value(pdbs) = &mut self.cluster.pdbs else {
+            return;
+        };
+        for pdb in pdbs.iter_mut().filter(|pdb| budgets.contains(&pdb.key())) {
+            for count in [&mut pdb.expected, &mut pdb.healthy] {
+                if let Known::Value(count) = count {
+                    *count = count.saturating_sub(1);
+                }
             }
         }
     }
@@ -141,6 +181,7 @@ impl World {
         let pods = self.cluster.pods.items();
         let Some(index) = pods.iter().position(|pod| is(pod, key)) else {
             if let Some(gone) = self.books.roaming.remove(key) {
+                self.count_less(&gone.budgets);
                 self.give_back(&gone.budgets);
             }
             return;
@@ -169,7 +210,9 @@ impl World {
         }
         let welcome = self.welcoming_groups(roaming);
         let fits = |node: &&Node| {
-            let open = node.ready.value() != Some(&false) && !node.unschedulable;
+            // Who tolerates everything tolerates the taint of a cordoned node too.
+            let open = node.ready.value() != Some(&false)
+                && (!node.unschedulable || pod.tolerates_everything);
             let stays = match node.nodegroup.as_deref() {
                 Some(group) => welcome.contains(group),
                 None => node.taints.is_empty(),
@@ -181,7 +224,7 @@ impl World {
                     .value()
                     .is_none_or(|zone| pod.volume_zones.contains(zone));
             let room = load.get(node.name.as_str()).copied().unwrap_or(0) < PODS_PER_NODE;
-            open && tolerated && zoned && room
+            open && tolerated && zoned && room && self.carries(node, pod)
         };
         let rank = |node: &&Node| {
             let group = node.nodegroup.as_deref().unwrap_or_default();
@@ -194,6 +237,29 @@ impl World {
             .filter(fits)
             .min_by_key(rank)
             .map(|node| node.name.clone())
+    }
+
+    /// Returns true when a node has the labels of groups that a pod selects by; others are taken to be there.
+    fn carries(&self, node: &Node, pod: &Pod) -> bool {
+        let group = node.nodegroup.as_deref();
+        let group = group.and_then(|name| self.cluster.nodegroup(name));
+        group.is_none_or(|group| self.labelled_for(group, pod))
+    }
+
+    fn labelled_for(&self, group: &LiveNodegroup, pod: &Pod) -> bool {
+        let labels = labels_of(&group.spec);
+        let declared = |key: &str| {
+            let groups = self.cluster.nodegroups.items();
+            groups.iter().any(|g| labels_of(&g.spec).contains_key(key))
+        };
+        let mut wanted = pod.node_selector.value().into_iter().flatten();
+        wanted.all(|(key, value)| {
+            if NAMED_AFTER_GROUP.contains(&key.as_str()) {
+                *value == group.name
+            } else {
+                labels.get(key) == Some(value) || !declared(key)
+            }
+        })
     }
 
     /// Groups that stay and whose taints a pod tolerates.
@@ -260,15 +326,16 @@ impl World {
         let groups = self.cluster.nodegroups.items();
         for (key, roaming) in &self.books.roaming {
             let waits = self.cluster.pods.items().iter().find(|pod| is(pod, key));
-            if waits.is_none_or(|pod| pod.node.is_some()) {
+            let Some(pod) = waits.filter(|pod| pod.node.is_none()) else {
                 continue;
-            }
+            };
             let fits = |group: &&LiveNodegroup| {
                 let size = u32::try_from(self.cluster.nodes_of(&group.name).count());
                 let size = size.unwrap_or(u32::MAX);
                 !is_leaving(group)
                     && !self.is_marked(group)
                     && tolerates(group, roaming)
+                    && self.labelled_for(group, pod)
                     && count(group, "maxSize").is_some_and(|max| size < max)
                     && !self.cluster.nodes_of(&group.name).any(|n| n.unschedulable)
             };
@@ -308,10 +375,14 @@ impl World {
     }
 
     pub(crate) fn session_ends(&mut self, key: &str) {
+        if !self.books.roaming.contains_key(key) {
+            self.leave_budgets(key);
+        }
         if let Known::Value(pods) = &mut self.cluster.pods {
             pods.retain(|pod| !is(pod, key));
         }
         if let Some(gone) = self.books.roaming.remove(key) {
+            self.count_less(&gone.budgets);
             self.give_back(&gone.budgets);
         }
     }
@@ -319,6 +390,10 @@ impl World {
     /// Lets the sessions of a group end, as people go home.
     pub fn let_sessions_end(&mut self, group: &str) {
         let nodes = self.node_names(group);
+        let gone: Vec<String> = nodes.iter().flat_map(|node| self.evictable(node)).collect();
+        for pod in &gone {
+            self.leave_budgets(pod);
+        }
         if let Known::Value(pods) = &mut self.cluster.pods {
             pods.retain(|pod| {
                 pod.is_daemon() || !pod.node.as_ref().is_some_and(|node| nodes.contains(node))
@@ -343,7 +418,7 @@ impl World {
             return;
         };
         let pdbs = crate::list(&mut self.cluster.pdbs);
-        let found = pdbs.iter().position(|pdb| guards(pdb, &pod));
+        let found = pdbs.iter().position(|pdb| pdb.covers(&pod));
         let index = found.unwrap_or_else(|| {
             pdbs.push(Pdb {
                 namespace: pod.namespace.clone(),

@@ -116,7 +116,9 @@ pub(crate) fn observe(
     observed.stacks = Known::Value(stacks(live));
     observed.nodes = Known::Value(nodes(live, facts));
     observed.pods = Known::Value(pods(live, facts));
-    observed.pdbs = Known::Value(facts.pdbs.clone());
+    let budgets = facts.pdbs.iter().cloned();
+    let budgets = budgets.map(|budget| budget.with_status_of(observed.pods.items()));
+    observed.pdbs = Known::Value(budgets.collect());
     observed.workloads = Known::Value(workloads(facts));
     observed.addons = Known::Value(addons(live, facts, catalog));
     observed.addon_versions = Known::Value(offers);
@@ -339,7 +341,8 @@ fn pods(live: &Desired, facts: &Facts) -> Vec<Pod> {
                 volume_zones: fact.volume_zone.iter().cloned().collect(),
                 tolerates_everything: false,
                 waiting: None,
-                ..Pod::default()
+                node_selector: Known::Value(selector(live, group, &fact.namespace)),
+                empty_dir: Known::Value(false),
             });
         }
     }
@@ -374,8 +377,18 @@ fn daemon_pod((name, cpu, memory): (&str, u32, u32), node: &str) -> Pod {
         volume_zones: Vec::new(),
         tolerates_everything: true,
         waiting: None,
-        ..Pod::default()
+        node_selector: Known::Value(BTreeMap::new()),
+        empty_dir: Known::Value(false),
     }
+}
+
+/// The hub's charts select nodes by their purpose; what EKS brings does not.
+fn selector(live: &Desired, group: &str, namespace: &str) -> BTreeMap<String, String> {
+    const PURPOSE: &str = "hub.jupyter.org/node-purpose";
+    let labels = live.nodegroups[group].labels();
+    let purpose = labels.get(PURPOSE).filter(|_| namespace != "kube-system");
+    let pair = purpose.map(|purpose| (PURPOSE.to_owned(), purpose.clone()));
+    pair.into_iter().collect()
 }
 
 /// Reads `4` or `100m` as millicores.

@@ -1,6 +1,7 @@
 //! The laws of plans, on thousands of generated clusters and the embedded world.
 
 mod demo;
+mod drains;
 mod generate;
 mod rng;
 mod seeds;
@@ -268,7 +269,12 @@ const CODES: &[&str] = &[
     "STW-R7-LAST-CORE",
     "STW-R8-BARE-POD",
     "STW-R8-INSIGHT",
+    "STW-R8-PDB",
+    "STW-R8-PDB-TWICE",
+    "STW-R8-PINNED",
     "STW-R8-QUOTA",
+    "STW-R8-SINGLE-REPLICA",
+    "STW-R8-TOLERATES-ALL",
     "STW-HALF-DONE-SWAP",
     "STW-UNDECLARED",
     "STW-LAG",

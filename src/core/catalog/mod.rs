@@ -17,6 +17,7 @@ mod capacity;
 mod defaults;
 mod eksctl;
 mod fields;
+mod nodes;
 mod sheet;
 mod support;
 #[cfg(test)]
@@ -31,6 +32,7 @@ pub use capacity::{Duration, InstanceFamily, Per, Quota};
 pub use defaults::{FieldDefault, Scope};
 pub use eksctl::{EksctlBehaviour, EksctlMinimum, EksctlUse, EksctlVersion};
 pub use fields::{Api, FieldClass};
+pub use nodes::{Architecture, InstanceShapes, LabelFrom, NodeLabel, NodeReserve};
 pub use support::{Price, SupportState, SupportTier, SupportWindow};
 
 use crate::model::{Digest, KubeMinor, Timestamp};
@@ -70,6 +72,9 @@ pub struct Catalog {
     defaults: Vec<FieldDefault>,
     nested_defaults: BTreeMap<Scope, serde_json::Map<String, serde_json::Value>>,
     instances: BTreeMap<String, InstanceFamily>,
+    shapes: BTreeMap<String, InstanceShapes>,
+    labels: BTreeMap<String, NodeLabel>,
+    reserve: Option<NodeReserve>,
     quotas: BTreeMap<String, Quota>,
     durations: BTreeMap<String, Duration>,
 }
@@ -91,8 +96,11 @@ data_files!(
     "eksctl_minimum.json",
     "field_traits.json",
     "gotchas.json",
+    "instance_shapes.json",
     "instance_types.json",
     "known_keys.json",
+    "node_labels.json",
+    "node_reserve.json",
     "nodegroup_fields.json",
     "prices.json",
     "quotas.json",
@@ -144,6 +152,14 @@ impl Catalog {
             instances: by_key(sheets.read("instance_types.json")?, |e: &InstanceFamily| {
                 e.family.clone()
             }),
+            shapes: by_key(
+                sheets.read("instance_shapes.json")?,
+                |e: &InstanceShapes| e.family.clone(),
+            ),
+            labels: by_key(sheets.read("node_labels.json")?, |e: &NodeLabel| {
+                e.key.clone()
+            }),
+            reserve: sheets.read("node_reserve.json")?.into_iter().next(),
             quotas: by_key(sheets.read("quotas.json")?, |e: &Quota| e.id.clone()),
             durations: by_key(sheets.read("durations.json")?, |e: &Duration| {
                 e.operation.clone()

@@ -1,5 +1,6 @@
 //! The nouns of the field as values with invariants.
 
+mod budget;
 mod canonical;
 pub mod clusterconfig;
 mod condition;

@@ -53,6 +53,10 @@ pub(super) struct Draft<'a> {
     pub(super) stuck: BTreeMap<String, Stuck>,
     /// Tainted groups that wait for their people, in order: old name and successor.
     pub(super) leaving: Vec<(String, Option<String>)>,
+    /// How the drain of a group went when it was played through, in a sentence.
+    pub(super) outlooks: BTreeMap<String, String>,
+    /// What drains need to know and nobody recorded, with the groups that it concerns.
+    pub(super) unread: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// A group whose own move is held back: nothing else may count on it.
@@ -87,6 +91,8 @@ impl<'a> Draft<'a> {
             replaced: BTreeMap::new(),
             stuck: BTreeMap::new(),
             leaving: Vec::new(),
+            outlooks: BTreeMap::new(),
+            unread: BTreeMap::new(),
         };
         draft.project_groups();
         for core in CORE_ADDONS {

@@ -4,6 +4,7 @@ mod addons;
 #[cfg(test)]
 mod cases;
 mod draft;
+mod drain;
 mod files;
 mod hops;
 mod nodes;

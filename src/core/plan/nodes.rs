@@ -1,9 +1,9 @@
 //! What must happen to which group, and when.
 
 use super::draft::{Draft, Group, after, finding};
+use super::drain::{self, To};
 use super::replace::{
-    Replacement, al2_finding, blockers_of_delete, blockers_of_drain, choose, managed_quota,
-    replace, retire, see_off,
+    Replacement, al2_finding, blockers_of_delete, choose, managed_quota, replace, retire, see_off,
 };
 use super::steps;
 use super::wire::{Action, BlockedBy, Severity};
@@ -586,8 +586,13 @@ fn retire_older(draft: &mut Draft<'_>, live: &str, successor: &str) -> bool {
     if !draft.groups.contains_key(&new) {
         held.push(successor_missing(draft, successor, &new));
     }
-    if strategy != Strategy::PhaseOut && !empty {
-        held.extend(blockers_of_drain(draft, live));
+    if !empty {
+        let to = To::Group {
+            name: new.clone(),
+            git: successor.to_owned(),
+            start: None,
+        };
+        held.extend(drain::blockers(draft, live, &to, strategy));
     }
     held.extend(blockers_of_delete(draft, live, &group));
     if let Some(version) = draft.groups.get(&new).and_then(|g| g.version) {
@@ -741,10 +746,7 @@ fn drop_undeclared(draft: &mut Draft<'_>, live: &str, group: &Group) -> bool {
         return drop_empty(draft, live, group, None, &[]);
     }
     let strategy = outgoing_strategy(draft, live, group);
-    let held = match strategy {
-        Strategy::PhaseOut => Vec::new(),
-        Strategy::Swap | Strategy::Recreate | Strategy::InPlace => blockers_of_drain(draft, live),
-    };
+    let held = drain::blockers(draft, live, &To::Others, strategy);
     retire(draft, live, group, None, strategy, &held)
 }
 

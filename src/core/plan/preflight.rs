@@ -367,6 +367,7 @@ pub(super) fn remark(draft: &mut Draft<'_>, to: Option<KubeMinor>) {
     if !draft.steps.is_empty() || !draft.later.is_empty() {
         unassessed(draft);
     }
+    super::drain::remark(draft);
     if hops {
         gotchas(draft);
     }

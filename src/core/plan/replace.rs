@@ -1,6 +1,7 @@
 //! Replaces groups: which strategy, and the steps of each.
 
 use super::draft::{Draft, Group, finding};
+use super::drain::{self, To};
 use super::files::{NewGroup, nodegroup_file};
 use super::steps;
 use super::wire::{BlockedBy, Finding, Severity};
@@ -33,6 +34,17 @@ struct Shape {
     group: Group,
     min: u32,
     max: u32,
+}
+
+impl Shape {
+    /// Returns the group as the one that pods move to.
+    fn takes_over(&self) -> To {
+        To::Group {
+            name: self.new.name.clone(),
+            git: self.new.git.clone(),
+            start: self.group.nodes,
+        }
+    }
 }
 
 /// Carries out one replacement at the control plane's version, or says why not.
@@ -118,11 +130,13 @@ fn replace_old(
         blockers.extend(blockers_of_delete(draft, old, &group));
     }
     blockers.extend_from_slice(held);
-    if strategy == Strategy::Swap && group.nodes != Some(0) {
-        blockers.extend(blockers_of_capacity(draft, old, &shape));
-    }
-    if strategy != Strategy::PhaseOut && group.nodes != Some(0) {
-        blockers.extend(blockers_of_drain(draft, old));
+    if group.nodes != Some(0) {
+        let to = if delete_first {
+            To::Others
+        } else {
+            shape.takes_over()
+        };
+        blockers.extend(drain::blockers(draft, old, &to, strategy));
     }
     if delete_first {
         take_away(draft, work, old, &group, None, &blockers);
@@ -186,7 +200,7 @@ fn readable_version(draft: &Draft<'_>, old: &str) -> bool {
 fn in_place(draft: &mut Draft<'_>, name: &str, group: &Group, reason: Vec<String>) -> bool {
     let version = draft.control_plane;
     let step = steps::upgrade_in_place(draft, name, group, version, reason);
-    let blockers = blockers_of_drain(draft, name);
+    let blockers = drain::blockers(draft, name, &To::Itself, Strategy::InPlace);
     let held = !blockers.is_empty();
     draft.emit(step, blockers);
     if let Some(group) = draft.groups.get_mut(name) {
@@ -603,131 +617,14 @@ fn quota_blocker(draft: &mut Draft<'_>, subject: &str) -> Vec<BlockedBy> {
     }
     let mut found = finding("STW-R8-QUOTA", "R8", Severity::Blocking, subject);
     found.message = format!(
-        "It would be managed group {} of the cluster; the quota is {quota}.",
-        count.saturating_add(1)
+        "It would be managed group {} of the cluster; the quota is {quota} ({}).",
+        count.saturating_add(1),
+        drain::quota_source(draft)
     );
     found.remedy =
         "Raise the quota \"Managed node groups per cluster\", or delete groups first.".to_owned();
     found.source = "AWS service quotas, Amazon EKS".to_owned();
     draft.block(found)
-}
-
-/// R8: the pods to move do not fit the new group at its maximum.
-fn blockers_of_capacity(draft: &mut Draft<'_>, old: &str, shape: &Shape) -> Vec<BlockedBy> {
-    let Some(pods) = draft.pods_to_move(old).map(|pods| pods.len()) else {
-        return Vec::new();
-    };
-    let Some(declared) = draft.input.desired.nodegroups.get(&shape.new.git) else {
-        return Vec::new();
-    };
-    let type_of = declared
-        .spec
-        .get("instanceType")
-        .and_then(Value::as_str)
-        .or_else(|| {
-            declared
-                .spec
-                .get("instanceTypes")
-                .and_then(|list| list.get(0))
-                .and_then(Value::as_str)
-        });
-    let explicit = declared.spec.get("maxPodsPerNode").and_then(count_of);
-    let Some(per_node) = explicit.or_else(|| draft.input.catalog.max_pods(type_of?)) else {
-        return Vec::new();
-    };
-    let nodes: Vec<&str> = draft
-        .input
-        .observed
-        .nodes_of(old)
-        .map(|node| node.name.as_str())
-        .collect();
-    let daemons = draft
-        .input
-        .observed
-        .pods_of(old)
-        .iter()
-        .filter(|pod| pod.is_daemon())
-        .count();
-    let daemons_per_node = daemons.div_ceil(nodes.len().max(1));
-    let room = (per_node as usize).saturating_sub(daemons_per_node) * shape.max as usize;
-    if pods <= room {
-        return Vec::new();
-    }
-    let subject = format!("nodegroup {}", shape.new.name);
-    let mut found = finding("STW-R8-CAPACITY", "R8", Severity::Blocking, &subject);
-    found.message = format!(
-        "{pods} pods must move from `{old}`; at its maximum of {} nodes the new group holds {room} ({per_node} per {}, less {daemons_per_node} daemons).",
-        shape.max,
-        type_of.unwrap_or("node")
-    );
-    found.remedy = format!(
-        "Raise `maxSize` of `{}` or choose a larger type.",
-        shape.new.git
-    );
-    found.source = "Amazon VPC CNI, pods per instance type".to_owned();
-    draft.block(found)
-}
-
-/// R8: budgets and bare pods that would stop a drain.
-pub(super) fn blockers_of_drain(draft: &mut Draft<'_>, name: &str) -> Vec<BlockedBy> {
-    let observed = draft.input.observed;
-    let subject = format!("nodegroup {name}");
-    let mut found = Vec::new();
-    let Some(pods) = draft.pods_to_move(name) else {
-        return Vec::new();
-    };
-    for pdb in observed
-        .pdbs
-        .items()
-        .iter()
-        .filter(|pdb| pdb.allowed.value() == Some(&0))
-    {
-        let hit = pods.iter().find(|pod| {
-            pod.namespace == pdb.namespace
-                && pdb
-                    .selector
-                    .iter()
-                    .all(|(k, v)| pod.labels.get(k) == Some(v))
-        });
-        if let Some(pod) = hit {
-            let mut blocker = finding("STW-R8-PDB", "R8", Severity::Blocking, &subject);
-            blocker.message = format!(
-                "The budget `{}/{}` allows no disruption, so pod `{}/{}` cannot leave.",
-                pdb.namespace, pdb.name, pod.namespace, pod.name
-            );
-            blocker.remedy = format!(
-                "kubectl -n {} get pdb {} -o yaml; add a replica or relax the budget, then plan again",
-                pdb.namespace, pdb.name
-            );
-            blocker.source = "Kubernetes, API-initiated eviction".to_owned();
-            found.push(blocker);
-        }
-    }
-    let bare: Vec<String> = pods
-        .iter()
-        .filter(|pod| matches!(pod.owner, crate::model::Known::Absent))
-        .map(|pod| format!("{}/{}", pod.namespace, pod.name))
-        .collect();
-    if let Some(first) = bare.first() {
-        let mut blocker = finding("STW-R8-BARE-POD", "R8", Severity::Blocking, &subject);
-        blocker.message = format!(
-            "{} without a controller would be lost by a drain, e.g. `{first}`.",
-            if bare.len() == 1 {
-                "1 pod".to_owned()
-            } else {
-                format!("{} pods", bare.len())
-            }
-        );
-        blocker.remedy = format!(
-            "Let them end: set `nodegroups: {{\"{name}\": {{strategy: phase-out}}}}` in the fleet file, or delete them."
-        );
-        blocker.source = "eksctl drains delete unmanaged pods".to_owned();
-        found.push(blocker);
-    }
-    found
-        .into_iter()
-        .flat_map(|finding| draft.block(finding))
-        .collect()
 }
 
 /// R7: the last core group stays.

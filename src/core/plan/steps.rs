@@ -218,6 +218,7 @@ pub(super) fn drain(draft: &Draft<'_>, name: &str, group: &Group, to: &str) -> S
     step.reason = vec![format!(
         "Its pods move to `{to}` through the Eviction API, which honors budgets."
     )];
+    step.reason.extend(draft.outlooks.get(name).cloned());
     step.preconditions = vec![
         draft.identity(name),
         Condition::NodegroupTainted {
@@ -502,34 +503,12 @@ impl Draft<'_> {
 
     /// Returns the pods that a drain of the group would move; none when unknown.
     pub(super) fn pods_to_move(&self, name: &str) -> Option<Vec<&Pod>> {
-        if self.input.observed.pods.is_unknown() || self.input.observed.nodes.is_unknown() {
-            return None;
-        }
-        let mut pods = self.input.observed.pods_of(name);
-        pods.retain(|pod| !pod.is_daemon());
-        Some(pods)
+        super::drain::leaving(self.input.observed, name)
     }
 
+    /// Returns who a drain of the group disturbs.
     pub(super) fn disruption(&self, name: &str, group: &Group) -> Disruption {
-        let pods = self.pods_to_move(name);
-        let mut pdbs: Vec<String> = Vec::new();
-        for pdb in self.input.observed.pdbs.items() {
-            let hit = pods.iter().flatten().any(|pod| {
-                pod.namespace == pdb.namespace
-                    && pdb
-                        .selector
-                        .iter()
-                        .all(|(k, v)| pod.labels.get(k) == Some(v))
-            });
-            if hit {
-                pdbs.push(format!("{}/{}", pdb.namespace, pdb.name));
-            }
-        }
-        Disruption {
-            nodes: group.nodes,
-            pods: pods.map(|pods| u32::try_from(pods.len()).unwrap_or(u32::MAX)),
-            pdbs,
-        }
+        super::drain::disruption(self.input.observed, name, group.nodes)
     }
 
     /// Returns the live scaling bounds of a group, as far as they were read.

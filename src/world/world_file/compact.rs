@@ -65,9 +65,12 @@ pub(super) fn write_out(
     observed.quotas = Known::Value(cluster.quotas.clone().unwrap_or_else(quotas));
     observed.insights = Known::Value(passing("UPGRADE_READINESS", version.next(), version.next()));
     observed.addon_versions = Known::Value(on_offer(offers, version));
-    observed.pdbs = Known::Value(cluster.pdbs.clone());
     add_addons(&mut observed, cluster)?;
     add_groups(&mut observed, cluster, version, created);
+    let pods = observed.pods.items();
+    let budgets = cluster.pdbs.iter().cloned();
+    let budgets = budgets.map(|budget| budget.with_status_of(pods)).collect();
+    observed.pdbs = Known::Value(budgets);
     Ok(observed.sorted())
 }
 
@@ -334,7 +337,8 @@ fn pod(namespace: &str, name: String, node: &Node, owner: Known<String>) -> Pod 
         volume_zones: Vec::new(),
         tolerates_everything: false,
         waiting: None,
-        ..Pod::default()
+        node_selector: Known::Value(BTreeMap::new()),
+        empty_dir: Known::Value(false),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod addons;
 mod fields;
+mod nodes;
 
 use super::*;
 use crate::model::AddonVersion;
@@ -102,6 +103,8 @@ fn keys_of_indexed_files_are_unique() {
         ("known_keys.json", catalog().known.len()),
         ("field_traits.json", catalog().traits.len()),
         ("instance_types.json", catalog().instances.len()),
+        ("instance_shapes.json", catalog().shapes.len()),
+        ("node_labels.json", catalog().labels.len()),
         ("quotas.json", catalog().quotas.len()),
         ("durations.json", catalog().durations.len()),
     ];

@@ -27,6 +27,7 @@
 //!
 //! What a subject may look like stands in [`SUBJECTS`].
 
+mod drain;
 mod existing;
 mod groups;
 mod readiness;
@@ -55,6 +56,7 @@ fn all() -> impl Iterator<Item = &'static Case> {
     existing::CASES
         .iter()
         .chain(groups::CASES)
+        .chain(drain::CASES)
         .chain(readiness::CASES)
 }
 

@@ -43,10 +43,10 @@ pub(super) static CASES: &[Case] = &[
             let subnets = scene.subnets().iter_mut();
             subnets.for_each(|subnet| subnet.free_addresses = Known::Value(2));
         },
-        nearest_that_does_not: "they have 5 between them",
+        nearest_that_does_not: "they have 6 between them, as many as the new group needs",
         stays_quiet: |scene| {
             scene.subnets()[0].free_addresses = Known::Value(2);
-            scene.subnets()[1].free_addresses = Known::Value(3);
+            scene.subnets()[1].free_addresses = Known::Value(4);
         },
     },
     Case {

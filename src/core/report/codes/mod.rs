@@ -1,5 +1,6 @@
 //! The pages behind `explain CODE`: rules and findings.
 
+mod drain;
 mod findings;
 mod readiness;
 mod rules;
@@ -48,6 +49,7 @@ pub fn pages() -> impl Iterator<Item = &'static Page> {
         .iter()
         .chain(findings::PAGES)
         .chain(readiness::PAGES)
+        .chain(drain::PAGES)
 }
 
 /// Returns the page of `code`, whatever its case.
