@@ -38,6 +38,7 @@ fn hop(draft: &mut Draft<'_>, next: KubeMinor, mut blockers: Vec<BlockedBy>) {
     blockers.extend(nodes::al2_blockers(draft, next));
     blockers.extend(insight_blockers(draft, next));
     blockers.extend(address_blockers(draft));
+    blockers.extend(super::findings::of_hop(draft, next));
     let step = upgrade(draft, from, next);
     let id = step.id.clone();
     if !draft.emit(step, blockers) {

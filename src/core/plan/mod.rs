@@ -4,6 +4,7 @@ mod addons;
 mod draft;
 mod exit;
 mod files;
+mod findings;
 mod hops;
 mod nodes;
 mod preflight;

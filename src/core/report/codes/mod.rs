@@ -1,5 +1,6 @@
 //! The pages behind `explain CODE`: rules and findings.
 
+mod cluster;
 mod findings;
 mod readiness;
 mod rules;
@@ -26,6 +27,7 @@ fn pages() -> impl Iterator<Item = &'static Page> {
         .iter()
         .chain(findings::PAGES)
         .chain(readiness::PAGES)
+        .chain(cluster::PAGES)
 }
 
 /// Returns the page of `code`, whatever its case.
