@@ -154,6 +154,7 @@ impl Source {
             || name == "tests.rs"
             || self.path.contains("/tests/")
             || self.path.contains("/fixtures/")
+            || self.path.contains("/cases/")
     }
 
     /// The code before the file's own tests.

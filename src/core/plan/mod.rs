@@ -1,6 +1,8 @@
 //! Proposes the plan and the "why not now" report; wire format and digest.
 
 mod addons;
+#[cfg(test)]
+mod cases;
 mod draft;
 mod exit;
 mod files;

@@ -30,7 +30,7 @@ mod fixtures;
 #[cfg(test)]
 mod tests;
 
-pub use codes::codes;
+pub use codes::{Page, codes, find as page};
 pub use conditions::condition_in_words;
 pub use differences::differences_table;
 pub use difftext::diff_text;

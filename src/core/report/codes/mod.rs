@@ -7,19 +7,19 @@ mod rules;
 
 /// What a code means and what to do about it.
 #[derive(Debug)]
-pub(super) struct Page {
+pub struct Page {
     /// `R4` or `STW-…`.
-    pub(super) code: &'static str,
+    pub code: &'static str,
     /// A few words.
-    pub(super) title: &'static str,
+    pub title: &'static str,
     /// What was found.
-    pub(super) meaning: &'static str,
+    pub meaning: &'static str,
     /// What would go wrong.
-    pub(super) why: &'static str,
+    pub why: &'static str,
     /// What to do.
-    pub(super) remedy: &'static str,
+    pub remedy: &'static str,
     /// Where the fact comes from.
-    pub(super) source: &'static str,
+    pub source: &'static str,
 }
 
 fn pages() -> impl Iterator<Item = &'static Page> {
@@ -31,7 +31,7 @@ fn pages() -> impl Iterator<Item = &'static Page> {
 }
 
 /// Returns the page of `code`, whatever its case.
-pub(super) fn find(code: &str) -> Option<&'static Page> {
+pub fn find(code: &str) -> Option<&'static Page> {
     pages().find(|page| page.code.eq_ignore_ascii_case(code))
 }
 
