@@ -112,7 +112,10 @@ fn make_fit(
         draft.input.catalog,
     );
     let control_plane = draft.control_plane;
-    let both = offer.versions.iter().rev().find(|candidate| {
+    // EKS lists a kube-proxy for its own minor only; the one of today fits the next minor as well.
+    let mut candidates: Vec<&AddonVersion> = offer.versions.iter().chain(&now.versions).collect();
+    candidates.sort();
+    let both = candidates.into_iter().rev().find(|candidate| {
         now.fits(name, candidate, control_plane, draft.input.catalog) == Fit::Yes
             && offer.fits(name, candidate, next, draft.input.catalog) == Fit::Yes
     });

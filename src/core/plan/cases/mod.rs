@@ -26,6 +26,7 @@
 //!
 //! What a subject may look like stands in [`SUBJECTS`].
 
+mod cluster;
 mod existing;
 pub(crate) mod scene;
 
@@ -49,11 +50,22 @@ pub(crate) struct Case {
 
 /// Every case; helpers chain their lists here.
 fn all() -> impl Iterator<Item = &'static Case> {
-    existing::CASES.iter()
+    existing::CASES.iter().chain(cluster::CASES)
 }
 
 /// How subjects begin; the rest is a name.
-const SUBJECTS: [&str; 6] = ["cluster", "nodegroup ", "node ", "addon ", "to ", "step "];
+const SUBJECTS: [&str; 10] = [
+    "cluster",
+    "nodegroup ",
+    "node ",
+    "addon ",
+    "to ",
+    "step ",
+    "api ",
+    "stack ",
+    "waiver ",
+    "ignore rule ",
+];
 
 fn of(change: fn(&mut Scene)) -> Scene {
     let mut scene = Scene::new();

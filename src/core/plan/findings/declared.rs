@@ -132,9 +132,17 @@ fn unseen_files(draft: &mut Draft<'_>) {
 
 /// A group under a name that another one had: graphs, bills and left-overs of both run together.
 fn reused_names(draft: &mut Draft<'_>) {
-    let past = &draft.input.observed.past_nodegroups;
-    let create = draft.differences.matching.create.clone();
-    for name in create.into_iter().filter(|name| past.contains(name)) {
+    let observed = draft.input.observed;
+    let new = draft.differences.groups.iter();
+    let new = new.filter(|(_, group)| group.new_generation);
+    let new = new.map(|(name, _)| name);
+    let made = draft.differences.matching.create.iter().chain(new);
+    let reused: Vec<String> = made
+        .filter(|name| observed.past_nodegroups.contains(*name))
+        .filter(|name| observed.nodegroup(name).is_none())
+        .cloned()
+        .collect();
+    for name in reused {
         let subject = format!("nodegroup {name}");
         let mut found = finding("STW-NAME-REUSED", "", Severity::Warning, &subject);
         found.message = format!(
