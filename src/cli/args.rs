@@ -431,6 +431,9 @@ pub struct ExplainArgs {
     /// The plan that the step is in
     #[arg(long, value_name = "PLAN")]
     pub plan: Option<String>,
+    /// How to print codes
+    #[arg(long, value_enum, default_value_t = ExplainFormat::Table)]
+    pub format: ExplainFormat,
     /// Where plans are [default: plans]
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
@@ -478,6 +481,17 @@ pub enum ApproveFormat {
     Table,
     /// One object for all plans
     Json,
+}
+
+/// How the pages of codes are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExplainFormat {
+    /// For a terminal
+    Table,
+    /// For programs
+    Json,
+    /// For a web page or a wiki
+    Markdown,
 }
 
 /// How differences are printed.
@@ -599,6 +613,7 @@ const EXPLAIN_EXAMPLES: &str = "\
 Examples:
   stairway explain
   stairway explain R4
+  stairway explain --format markdown > findings.md
   stairway explain upgrade-control-plane/cluster@1.33 --plan openscapes";
 
 const SCHEMA_EXAMPLES: &str = "\

@@ -13,8 +13,8 @@ pub use world::{WorldRequest, misbehaviour};
 use super::ambient::Ambient;
 use super::args::{
     ApproveArgs, ApproveFormat, Command, DiffArgs, DiffFormat, DocumentFormat, ExplainArgs,
-    InitArgs, MergeArgs, ObserveArgs, PartArgs, PlanArgs, PlanFormat, RenderArgs, ReviewArgs,
-    SchemaName, ScopeArgs, ShowArgs, TemplateArgs,
+    ExplainFormat, InitArgs, MergeArgs, ObserveArgs, PartArgs, PlanArgs, PlanFormat, RenderArgs,
+    ReviewArgs, SchemaName, ScopeArgs, ShowArgs, TemplateArgs,
 };
 use super::error::CliError;
 use super::not_built;
@@ -204,6 +204,8 @@ pub struct ExplainRequest {
     pub subject: Option<String>,
     /// The plan that a step is in.
     pub plan: Option<String>,
+    /// How pages are printed.
+    pub format: ExplainFormat,
     /// Where plans are.
     pub folders: Vec<PathBuf>,
 }
@@ -246,13 +248,17 @@ pub fn check(command: Option<Command>, ambient: &Ambient) -> Result<Request, Cli
         Some(Command::Status(args)) => Request::Status(runs::status(args, ambient)?),
         Some(Command::Rollback(args)) => Request::Rollback(runs::rollback(args, ambient)?),
         Some(Command::Rehearse(args)) => Request::Rehearse(runs::rehearse(args, ambient)?),
-        Some(Command::Explain(ExplainArgs { subject, plan, dir })) => {
-            Request::Explain(ExplainRequest {
-                subject,
-                plan,
-                folders: folders(dir),
-            })
-        }
+        Some(Command::Explain(ExplainArgs {
+            subject,
+            plan,
+            format,
+            dir,
+        })) => Request::Explain(ExplainRequest {
+            subject,
+            plan,
+            format,
+            folders: folders(dir),
+        }),
         Some(Command::World(args)) => Request::World(world::check(args, ambient)?),
         Some(Command::Schema(args)) => Request::Schema(args.name),
         Some(Command::Completions(args)) => Request::Completions(args.shell),

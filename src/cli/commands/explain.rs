@@ -1,5 +1,6 @@
 //! `stairway explain`
 
+use crate::cli::args::ExplainFormat;
 use crate::cli::error::CliError;
 use crate::cli::exit_code;
 use crate::cli::request::ExplainRequest;
@@ -7,22 +8,50 @@ use crate::cli::session::Session;
 use crate::config::nearest;
 use crate::store::{self, Stored};
 use stairway_core::plan::wire::{Plan, Step};
-use stairway_core::report::{codes, explain_code, explain_step};
+use stairway_core::report::{
+    Page, codes, codes_markdown, codes_table, explain_page, explain_step, page, page_markdown,
+    pages,
+};
 
 /// Explains a code, a rule, or a step of a plan.
 ///
 /// # Errors
-/// There is no such code, step or plan.
+/// There is no such code, step or plan, or a format that steps do not have.
 pub(crate) fn run(session: &mut Session<'_>, request: &ExplainRequest) -> Result<u8, CliError> {
-    let text = match &request.subject {
-        None => codes().iter().map(|code| format!("{code}\n")).collect(),
-        Some(subject) => match explain_code(subject) {
-            Some(text) => text,
+    let text = match request.subject.as_deref() {
+        None => every_code(request.format),
+        Some(subject) => match page(subject) {
+            Some(page) => one_code(page, request.format),
+            None if subject.contains('/') && request.format != ExplainFormat::Table => {
+                return Err(steps_have_no_format(subject));
+            }
             None => step(session, subject, request)?,
         },
     };
     session.terminal.data(&text)?;
     Ok(exit_code::DONE)
+}
+
+fn every_code(format: ExplainFormat) -> String {
+    match format {
+        ExplainFormat::Table => codes_table(),
+        ExplainFormat::Markdown => codes_markdown(),
+        ExplainFormat::Json => written(&pages().collect::<Vec<_>>()),
+    }
+}
+
+fn one_code(page: &Page, format: ExplainFormat) -> String {
+    match format {
+        ExplainFormat::Table => explain_page(page),
+        ExplainFormat::Markdown => page_markdown(page),
+        ExplainFormat::Json => written(page),
+    }
+}
+
+fn written<T: serde::Serialize>(pages: &T) -> String {
+    let mut text = serde_json::to_string_pretty(pages).unwrap_or_default();
+    text.push('\n');
+    text
 }
 
 fn step(session: &Session<'_>, id: &str, request: &ExplainRequest) -> Result<String, CliError> {
@@ -48,6 +77,13 @@ fn step(session: &Session<'_>, id: &str, request: &ExplainRequest) -> Result<Str
         Some(near) => error.hint(format!("did you mean `{near}`?")),
         None => error.hint(format!("`stairway show {subject}` lists its steps")),
     })
+}
+
+fn steps_have_no_format(id: &str) -> CliError {
+    CliError::usage(format!(
+        "`--format` is for codes, and `{id}` looks like a step"
+    ))
+    .hint("`stairway show PLAN --format json` has every step in full")
 }
 
 fn no_such(subject: &str) -> CliError {

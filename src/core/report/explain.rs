@@ -1,6 +1,5 @@
 //! Everything that a plan says of one step.
 
-use super::codes;
 use super::conditions::condition_in_words;
 use super::words::{action_line, changes, count, disturbs, list, no_way_back, open_until, range};
 use crate::model::say_seconds;
@@ -32,33 +31,14 @@ pub fn explain_step(step: &Step) -> String {
     ended(out)
 }
 
-/// Returns the page of a finding's code or of a rule; none when there is no such code.
-pub fn explain_code(code: &str) -> Option<String> {
-    let page = codes::find(code)?;
-    let codes::Page {
-        code,
-        title,
-        meaning,
-        why,
-        remedy,
-        source,
-    } = page;
-    let mut out = format!("{code}: {title}\n\n");
-    section(&mut out, "What it means", &[(*meaning).to_owned()]);
-    section(&mut out, "Why it matters", &[(*why).to_owned()]);
-    section(&mut out, "What to do", &[(*remedy).to_owned()]);
-    section(&mut out, "Source", &[(*source).to_owned()]);
-    Some(ended(out))
-}
-
 /// Ends a page with exactly one line break.
-fn ended(mut page: String) -> String {
+pub(super) fn ended(mut page: String) -> String {
     page.truncate(page.trim_end().len());
     page.push('\n');
     page
 }
 
-fn section(out: &mut String, title: &str, lines: &[String]) {
+pub(super) fn section(out: &mut String, title: &str, lines: &[String]) {
     if lines.iter().all(String::is_empty) {
         return;
     }

@@ -16,6 +16,7 @@ mod layout;
 mod markdown;
 mod markup;
 mod mermaid;
+mod pages;
 mod picture;
 mod status;
 mod style;
@@ -30,13 +31,14 @@ mod fixtures;
 #[cfg(test)]
 mod tests;
 
-pub use codes::{Page, codes, find as page};
+pub use codes::{Page, codes, page, pages};
 pub use conditions::condition_in_words;
 pub use differences::differences_table;
 pub use difftext::diff_text;
-pub use explain::{explain_code, explain_step};
+pub use explain::explain_step;
 pub use ladder::LadderStart;
 pub use markdown::{plan_markdown, planset_markdown};
+pub use pages::{codes_markdown, codes_table, explain_code, explain_page, page_markdown};
 pub use picture::ladder_picture;
 pub use status::{LockView, StatusView, status_json, status_table, took};
 pub use style::Look;

@@ -1,6 +1,7 @@
 //! Findings about what would stop a step half-way.
 
 use super::Page;
+use crate::plan::wire::Severity;
 
 pub(super) static PAGES: &[Page] = &[
     Page {
@@ -10,6 +11,10 @@ pub(super) static PAGES: &[Page] = &[
         why: "EKS may refuse the update with `Upgrade readiness issues detected`, and what it found will break.",
         remedy: "Do what the insight recommends: `aws eks describe-insight`. An API insight looks back 30 days, so it clears that long after the last request at the latest.",
         source: "Amazon EKS User Guide, Prepare for Kubernetes version upgrades and troubleshoot misconfigurations with cluster insights",
+        url: Some("https://docs.aws.amazon.com/eks/latest/userguide/cluster-insights.html"),
+        severities: &[Severity::Blocking, Severity::Warning],
+        waivable: true,
+        applies: "hops to the minor that the insight names, and later",
     },
     Page {
         code: "STW-R8-PDB",
@@ -18,6 +23,10 @@ pub(super) static PAGES: &[Page] = &[
         why: "Evictions are refused until the budget allows one; the drain runs into its timeout and the run stops.",
         remedy: "Add a replica, or raise `maxUnavailable`, for the time of the drain.",
         source: "kubernetes.io, Specifying a Disruption Budget for your Application",
+        url: Some("https://kubernetes.io/docs/tasks/run-application/configure-pdb/"),
+        severities: &[Severity::Blocking],
+        waivable: true,
+        applies: "",
     },
     Page {
         code: "STW-R8-BARE-POD",
@@ -26,6 +35,10 @@ pub(super) static PAGES: &[Page] = &[
         why: "An evicted bare pod is gone.",
         remedy: "Let its owner stop it, or put it under a Deployment, StatefulSet or Job.",
         source: "kubernetes.io, Safely Drain a Node; kubectl drain",
+        url: Some("https://kubernetes.io/docs/tasks/administer-cluster/safely-drain-node/"),
+        severities: &[Severity::Blocking],
+        waivable: true,
+        applies: "",
     },
     Page {
         code: "STW-R8-QUOTA",
@@ -34,6 +47,10 @@ pub(super) static PAGES: &[Page] = &[
         why: "The creation would fail half-way through the fleet of groups.",
         remedy: "Ask for a higher quota in Service Quotas, or remove groups that nobody uses.",
         source: "Amazon EKS User Guide, Amazon EKS service quotas",
+        url: Some("https://docs.aws.amazon.com/eks/latest/userguide/service-quotas.html"),
+        severities: &[Severity::Blocking],
+        waivable: true,
+        applies: "",
     },
     Page {
         code: "STW-R8-CAPACITY",
@@ -42,6 +59,10 @@ pub(super) static PAGES: &[Page] = &[
         why: "Evicted pods would stay Pending.",
         remedy: "Raise `maxSize`, choose a larger instance type, or add the zone, label or toleration that the finding names.",
         source: "kubernetes.io, Assigning Pods to Nodes; Node-specific Volume Limits",
+        url: Some("https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/"),
+        severities: &[Severity::Blocking],
+        waivable: true,
+        applies: "",
     },
     Page {
         code: "STW-R8-ADDRESSES",
@@ -50,6 +71,10 @@ pub(super) static PAGES: &[Page] = &[
         why: "The update fails with `InsufficientFreeAddresses` or `IpNotAvailable`, or nodes stay NotReady.",
         remedy: "Free addresses, or add subnets to the cluster.",
         source: "Amazon EKS User Guide, Update existing cluster to new Kubernetes version",
+        url: Some("https://docs.aws.amazon.com/eks/latest/userguide/update-cluster.html"),
+        severities: &[Severity::Blocking],
+        waivable: true,
+        applies: "",
     },
     Page {
         code: "STW-R8-REMOVED-API",
@@ -58,6 +83,10 @@ pub(super) static PAGES: &[Page] = &[
         why: "Clients and controllers that use it get errors from the hop on.",
         remedy: "Move manifests and clients to the replacement that the finding names, and look for the user agent that still asks for it.",
         source: "kubernetes.io, Deprecated API Migration Guide",
+        url: Some("https://kubernetes.io/docs/reference/using-api/deprecation-guide/"),
+        severities: &[Severity::Note],
+        waivable: false,
+        applies: "hops to the minor that removes the API, and later",
     },
     Page {
         code: "STW-R8-NOT-ASSESSED",
@@ -66,13 +95,23 @@ pub(super) static PAGES: &[Page] = &[
         why: "The plan is not wrong, but nobody looked. `apply` reads these facts before the step, and stops if they are bad.",
         remedy: "Observe with an identity that may read them, and plan again.",
         source: "stairway, rule R8",
+        url: None,
+        severities: &[Severity::Warning],
+        waivable: false,
+        applies: "",
     },
     Page {
         code: "STW-R9-ADDON",
         title: "an add-on has no version that suits the way",
-        meaning: "EKS offers no version of the add-on that works on both minors of a hop, or the declared version does not suit the target.",
+        meaning: "EKS offers no version of the add-on that works on both minors of a hop or of a rollback, the declared version does not suit the target, or a self-managed vpc-cni would jump several of its minors.",
         why: "An add-on of the network or of DNS that does not suit the API server takes the cluster down.",
         remedy: "Declare the version that the finding names, or remove the version to let stairway choose.",
         source: "Amazon EKS API Reference, DescribeAddonVersions",
+        url: Some(
+            "https://docs.aws.amazon.com/eks/latest/APIReference/API_DescribeAddonVersions.html",
+        ),
+        severities: &[Severity::Mandatory, Severity::Blocking, Severity::Warning],
+        waivable: true,
+        applies: "",
     },
 ];
