@@ -28,6 +28,11 @@ pub(super) fn set_aside(
         let rule = fields.iter().find_map(|field| rule_for(&subject, field));
         kept_addons.extend(rule.map(|rule| (subject, rule)));
     }
+    // A swap under way is finished: what it leaves behind is no difference of taste.
+    let outgoing = |subject: &str| {
+        let name = subject.strip_prefix("nodegroup ");
+        name.is_some_and(|name| result.matching.outgoing.contains_key(name))
+    };
     for difference in &mut result.list {
         let settings_of_kept = || {
             let setting = difference.class == DifferenceClass::InPlace;
@@ -35,7 +40,8 @@ pub(super) fn set_aside(
             kept.filter(|_| setting).map(|(_, rule)| *rule)
         };
         let rule = rule_for(&difference.subject, &difference.field).or_else(settings_of_kept);
-        let Some(rule) = rule.filter(|_| may_be_ignored(difference.class)) else {
+        let open = may_be_ignored(difference.class) && !outgoing(&difference.subject);
+        let Some(rule) = rule.filter(|_| open) else {
             continue;
         };
         difference.class = DifferenceClass::Ignored;
@@ -84,7 +90,6 @@ fn forget(result: &mut Differences) {
     let stays = |name: &str| !is(&format!("nodegroup {name}"), "");
     matching.create.retain(|name| stays(name));
     matching.superseded.retain(|name, _| stays(name));
-    matching.outgoing.retain(|name, _| stays(name));
     matching.half_done.retain(|name, _| stays(name));
     matching.undeclared.retain(|name| stays(name));
 }

@@ -263,7 +263,7 @@ pub(super) static CASES: &[Case] = &[
         code: "STW-NAME",
         says: "git declares a new group with a name of 64 characters",
         comes_up: |scene| calls_workers(scene, &"w".repeat(64)),
-        nearest_that_does_not: "it has 63",
+        nearest_that_does_not: "it has 63 characters",
         stays_quiet: |scene| calls_workers(scene, &"w".repeat(63)),
     },
     Case {

@@ -1,6 +1,7 @@
 //! Findings about the state of a cluster, what git declares, and what its owner decided.
 
 use super::Page;
+use crate::plan::wire::Severity;
 
 pub(super) static PAGES: &[Page] = &[
     Page {
@@ -10,6 +11,10 @@ pub(super) static PAGES: &[Page] = &[
         why: "\"kube-proxy must not be newer than kube-apiserver. kube-proxy may be up to three minor versions older than kube-apiserver.\" Outside of that, services may stop to route.",
         remedy: "Self-managed: `eksctl utils update-kube-proxy --approve`. Managed: `aws eks update-addon` to a version for the present minor. Then observe and plan again.",
         source: "kubernetes.io, Version Skew Policy, kube-proxy; EKS insight \"kube-proxy version skew\"",
+        url: Some("https://kubernetes.io/releases/version-skew-policy/"),
+        severities: &[Severity::Mandatory, Severity::Warning],
+        waivable: false,
+        applies: "each hop, judged for its target, and the control plane of today: 3 minors, 2 for kube-proxy below 1.25",
     },
     Page {
         code: "STW-R6-ENDING",
@@ -18,6 +23,10 @@ pub(super) static PAGES: &[Page] = &[
         why: "With support type EXTENDED the price of the control plane becomes six times as high without a word; with STANDARD, EKS upgrades the control plane by itself, on a day of its own choosing and without looking at your nodes first.",
         remedy: "Upgrade before that day: `stairway plan --to MINOR`.",
         source: "Amazon EKS User Guide, Kubernetes versions; Amazon EKS pricing",
+        url: Some("https://docs.aws.amazon.com/eks/latest/userguide/kubernetes-versions.html"),
+        severities: &[Severity::Warning],
+        waivable: false,
+        applies: "the live minor, in the last 90 days of its standard support",
     },
     Page {
         code: "STW-R6-TARGET-SUPPORT",
@@ -26,6 +35,10 @@ pub(super) static PAGES: &[Page] = &[
         why: "The work is done, and the next upgrade or the higher price follows at once.",
         remedy: "Plan one minor further in the same window, or plan the next upgrade now.",
         source: "Amazon EKS User Guide, Kubernetes versions",
+        url: Some("https://docs.aws.amazon.com/eks/latest/userguide/kubernetes-versions.html"),
+        severities: &[Severity::Warning, Severity::Note],
+        waivable: false,
+        applies: "plans with a hop, when the target's standard support ends within 183 days or has ended",
     },
     Page {
         code: "STW-R8-INSIGHT-AGE",
@@ -34,6 +47,10 @@ pub(super) static PAGES: &[Page] = &[
         why: "A client that came up since then, or a problem that was mended, is not in them.",
         remedy: "`aws eks start-insights-refresh`, then observe and plan again.",
         source: "Amazon EKS User Guide, cluster insights; EKS API, StartInsightsRefresh",
+        url: Some("https://docs.aws.amazon.com/eks/latest/userguide/cluster-insights.html"),
+        severities: &[Severity::Note],
+        waivable: false,
+        applies: "plans with a hop, when an upgrade insight was refreshed more than 24 hours before",
     },
     Page {
         code: "STW-ADDON-HEALTH",
@@ -42,6 +59,10 @@ pub(super) static PAGES: &[Page] = &[
         why: "New nodes need the network of the cluster: a hop over a broken core add-on ends with nodes that never become Ready. A second change on top of a broken one hides what broke first.",
         remedy: "`aws eks describe-addon` names the issue. Mend it, or set a version once more with `aws eks update-addon`; then observe and plan again. If updating is the cure, waive this code for the add-on.",
         source: "EKS API, DescribeAddon: status, health.issues",
+        url: Some("https://docs.aws.amazon.com/eks/latest/APIReference/API_AddonHealth.html"),
+        severities: &[Severity::Blocking, Severity::Warning],
+        waivable: true,
+        applies: "steps that change the add-on; for vpc-cni, kube-proxy and coredns every hop",
     },
     Page {
         code: "STW-ADDON-OVERWRITE",
@@ -50,6 +71,10 @@ pub(super) static PAGES: &[Page] = &[
         why: "What somebody changed on the cluster by hand is replaced without a trace.",
         remedy: "Write `resolveConflicts: preserve`, or move the changes into `configurationValues` first.",
         source: "EKS API, UpdateAddon: resolveConflicts",
+        url: Some("https://docs.aws.amazon.com/eks/latest/APIReference/API_UpdateAddon.html"),
+        severities: &[Severity::Warning],
+        waivable: false,
+        applies: "plans with a step that hands the add-on's file to eksctl",
     },
     Page {
         code: "STW-GROUP-HEALTH",
@@ -58,6 +83,10 @@ pub(super) static PAGES: &[Page] = &[
         why: "A drain waits for pods that cannot leave a dead node, and a half-done update leaves nodes behind that the next hop counts.",
         remedy: "`eksctl utils nodegroup-health`, `kubectl get nodes`. Mend the nodes, or replace the group: `stairway plan --replace GROUP`.",
         source: "EKS API, DescribeNodegroup: health.issues; Kubernetes, node conditions",
+        url: Some("https://docs.aws.amazon.com/eks/latest/APIReference/API_NodegroupHealth.html"),
+        severities: &[Severity::Warning],
+        waivable: false,
+        applies: "",
     },
     Page {
         code: "STW-NAME-REUSED",
@@ -66,6 +95,10 @@ pub(super) static PAGES: &[Page] = &[
         why: "A create right after a delete is skipped without an error while the old stack is still going. Graphs, bills and alerts mix the two.",
         remedy: "Use the next letter in git.",
         source: "eksctl issues #4006, #4978",
+        url: None,
+        severities: &[Severity::Warning],
+        waivable: false,
+        applies: "groups that are to be made",
     },
     Page {
         code: "STW-GENERATION",
@@ -74,6 +107,10 @@ pub(super) static PAGES: &[Page] = &[
         why: "A reviewer sees an edit of one line and not that machines are replaced. In one public fleet 911 such edits were made, and git and live drifted apart.",
         remedy: "Make the name say it: build it from a checksum of the settings (`NAME-ZONE-VERSION-MD5`), or raise the letter with each such edit.",
         source: "eksctl user guide, nodegroups: immutable by design; eksctl issues #1932, #3496",
+        url: Some("https://docs.aws.amazon.com/eks/latest/eksctl/nodegroups.html"),
+        severities: &[Severity::Note],
+        waivable: false,
+        applies: "groups whose letter in git counts, `slot: declared`",
     },
     Page {
         code: "STW-MISSING-FILE",
@@ -82,6 +119,10 @@ pub(super) static PAGES: &[Page] = &[
         why: "eksctl reads the file when it makes the group, so the create fails in the middle of an upgrade on the machine of whoever runs it.",
         remedy: "Commit the public key beside the config, or name a key that AWS has: `ssh.publicKeyName`.",
         source: "eksctl schema, NodeGroupSSH",
+        url: None,
+        severities: &[Severity::Blocking, Severity::Warning, Severity::Note],
+        waivable: true,
+        applies: "`ssh.publicKeyPath` of every declared group",
     },
     Page {
         code: "STW-WAIVER-EXPIRED",
@@ -89,7 +130,11 @@ pub(super) static PAGES: &[Page] = &[
         meaning: "The waiver does not count any more; the finding that it covered holds its steps again. Exit code 3 until somebody decides.",
         why: "A decision with an end is looked at again, or it is no decision.",
         remedy: "Mend what it covered and remove the waiver, or have a new `expires` reviewed.",
-        source: "fleet file, `waivers`",
+        source: "stairway, fleet file: `waivers`",
+        url: None,
+        severities: &[Severity::Blocking],
+        waivable: false,
+        applies: "from the waiver's `expires` on",
     },
     Page {
         code: "STW-WAIVER-EXPIRING",
@@ -97,7 +142,11 @@ pub(super) static PAGES: &[Page] = &[
         meaning: "The waiver still counts, for at most 14 days.",
         why: "From that day on what it covers blocks again.",
         remedy: "Mend what it covers, or have a new `expires` reviewed.",
-        source: "fleet file, `waivers`",
+        source: "stairway, fleet file: `waivers`",
+        url: None,
+        severities: &[Severity::Note],
+        waivable: false,
+        applies: "the last 14 days before the waiver's `expires`",
     },
     Page {
         code: "STW-WAIVER-UNUSED",
@@ -105,7 +154,11 @@ pub(super) static PAGES: &[Page] = &[
         meaning: "The waiver names this cluster, and no finding of its code is on what it names. Waivers for several clusters are not judged: no single plan can.",
         why: "It would cover the next such finding, which nobody has looked at.",
         remedy: "Remove it from `waivers`.",
-        source: "fleet file, `waivers`",
+        source: "stairway, fleet file: `waivers`",
+        url: None,
+        severities: &[Severity::Note],
+        waivable: false,
+        applies: "waivers whose `cluster` is one name without `*` and `?`",
     },
     Page {
         code: "STW-IGNORE-EXPIRED",
@@ -113,7 +166,11 @@ pub(super) static PAGES: &[Page] = &[
         meaning: "The rule does not count any more: the differences that it left alone are planned and reported again. Exit code 3 until somebody decides.",
         why: "Drift that is left alone for good is a config that lies.",
         remedy: "Make git and live agree and remove the rule, or have a new `expires` reviewed.",
-        source: "fleet file, `ignore`",
+        source: "stairway, fleet file: `ignore`",
+        url: None,
+        severities: &[Severity::Blocking],
+        waivable: false,
+        applies: "from the rule's `expires` on",
     },
     Page {
         code: "STW-IGNORE-EXPIRING",
@@ -121,7 +178,11 @@ pub(super) static PAGES: &[Page] = &[
         meaning: "The rule still counts, for at most 14 days.",
         why: "From that day on plans act on what it covers.",
         remedy: "Make git and live agree, or have a new `expires` reviewed.",
-        source: "fleet file, `ignore`",
+        source: "stairway, fleet file: `ignore`",
+        url: None,
+        severities: &[Severity::Note],
+        waivable: false,
+        applies: "the last 14 days before the rule's `expires`",
     },
     Page {
         code: "STW-IGNORE-UNUSED",
@@ -129,6 +190,10 @@ pub(super) static PAGES: &[Page] = &[
         meaning: "The rule names this cluster, and git and live do not differ where it looks. Rules for several clusters are not judged: no single plan can.",
         why: "It would hide the next difference there, which nobody has looked at.",
         remedy: "Remove it from `ignore`.",
-        source: "fleet file, `ignore`",
+        source: "stairway, fleet file: `ignore`",
+        url: None,
+        severities: &[Severity::Note],
+        waivable: false,
+        applies: "rules whose `cluster` is one name without `*` and `?`",
     },
 ];
