@@ -138,7 +138,16 @@ fn normalise_and_diff(bencher: Bencher<'_, '_>) {
         observed,
         settings,
     } = &*LOADED;
-    bencher.bench(|| compare(black_box(desired), observed, settings, Catalog::embedded()));
+    let who = ("c", Timestamp::from_unix(1_793_512_800));
+    bencher.bench(|| {
+        compare(
+            black_box(desired),
+            observed,
+            settings,
+            Catalog::embedded(),
+            who,
+        )
+    });
 }
 
 #[divan::bench]

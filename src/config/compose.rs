@@ -13,6 +13,7 @@ impl Fleet {
             roles: self.file.roles.clone(),
             prune: self.file.prune.clone(),
             waivers: self.file.waivers.clone(),
+            ignore: self.file.ignore.clone(),
             ..Settings::default()
         };
         settings.prune.extend_from_slice(prune);
@@ -24,15 +25,6 @@ impl Fleet {
             settings.nodegroups.clone_from(&entry.nodegroups);
         }
         settings
-    }
-
-    /// Returns what the file asks for and this build does not do, each as a sentence.
-    pub fn not_used(&self) -> Vec<String> {
-        let mut notes = Vec::new();
-        if !self.file.ignore.is_empty() {
-            notes.push("`ignore` does not hide differences yet".to_owned());
-        }
-        notes
     }
 }
 

@@ -1,6 +1,7 @@
 //! The fleet file: found, read, checked, and composed into what each cluster needs.
 
 mod compose;
+mod decisions;
 mod error;
 mod file;
 mod nearest;
@@ -177,6 +178,7 @@ fn check(document: &Value, shown: &str) -> Result<FleetFile, Wrong> {
         return Err(ShapeError::new(root.key("clusters"), message).into());
     }
     check_entries(&file)?;
+    decisions::check(&file)?;
     Ok(file)
 }
 

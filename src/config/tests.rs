@@ -56,7 +56,6 @@ fn the_fleet_of_the_design_is_taken() {
     let fleet = read(GOOD).unwrap();
     assert_eq!(fleet.shown, "fleet.yaml");
     assert_eq!(fleet.file.clusters.len(), 2);
-    assert!(fleet.not_used().is_empty());
 }
 
 #[test]
@@ -140,10 +139,92 @@ fn broken_yaml_is_said_with_its_place() {
 }
 
 #[test]
-fn what_this_build_does_not_use_is_said() {
-    let one = "ignore: [{path: x, reason: r, owner: o, expires: 2027-01-01}]";
-    let text = GOOD.replacen("ignore: []", one, 1);
-    assert_eq!(read(&text).unwrap().not_used().len(), 1);
+fn decisions_of_the_owner_reach_every_cluster() {
+    let ignore =
+        "ignore: [{path: \"nodegroup nb-*.tags.*\", reason: r, owner: o, expires: 2027-01-01}]";
+    let waivers = "waivers: [{code: STW-R8-PDB, reason: r, owner: o, expires: 2027-01-01}]";
+    let text = GOOD
+        .replacen("ignore: []", ignore, 1)
+        .replacen("waivers: []", waivers, 1);
+    let fleet = read(&text).unwrap();
+    let settings = fleet.settings(None, &[]);
+    assert_eq!(settings.ignore.len(), 1);
+    assert_eq!(settings.waivers.len(), 1);
+    assert_eq!(settings.waivers[0].cluster, "*");
+}
+
+#[test]
+fn decisions_that_nobody_may_take_are_refused_with_their_place() {
+    let waivers =
+        |fields: &str| GOOD.replacen("waivers: []", &format!("waivers:\n  - {{{fields}}}"), 1);
+    let ignore =
+        |fields: &str| GOOD.replacen("ignore: []", &format!("ignore:\n  - {{{fields}}}"), 1);
+    let rest = "reason: r, owner: o, expires: 2027-01-01";
+    for (text, said, hint) in [
+        (
+            waivers(&format!("code: STW-R8-PDP, {rest}")),
+            "fleet.yaml:25:6: `waivers[0].code`: there is no finding `STW-R8-PDP`",
+            Some("did you mean `STW-R8-PDB`?"),
+        ),
+        (
+            waivers(&format!("code: STW-R2-SKEW, {rest}")),
+            "fleet.yaml:25:6: `waivers[0].code`: `STW-R2-SKEW` is a mandatory rule, and nothing waives it",
+            Some("stairway explain STW-R2-SKEW says what mends it"),
+        ),
+        (
+            waivers(&format!("code: STW-R8-*, {rest}")),
+            "`waivers[0].code`: `STW-R8-*` is a glob, and a waiver is for one code",
+            Some("write one waiver for each code; stairway explain lists them"),
+        ),
+        (
+            waivers("code: STW-R8-PDB, reason: \" \", owner: o, expires: 2027-01-01"),
+            "`waivers[0].reason`: is empty",
+            Some("say why, and who answers for it: the plan shows both"),
+        ),
+        (
+            waivers("code: STW-R8-PDB, reason: r, expires: 2027-01-01"),
+            "`waivers[0]`: the key `owner` is missing",
+            None,
+        ),
+        (
+            ignore("path: nodegroup scratch, reason: r, owner: \"\", expires: 2027-01-01"),
+            "`ignore[0].owner`: is empty",
+            Some("say why, and who answers for it: the plan shows both"),
+        ),
+        (
+            ignore(&format!("path: \"cluster.*\", {rest}")),
+            "fleet.yaml:24:6: `ignore[0].path`: it covers `cluster.version`, and versions are never ignored",
+            Some("leave `version` out in git to keep what runs, or name the fields"),
+        ),
+        (
+            ignore(&format!("path: \"nodegroup nb-*.*\", {rest}")),
+            "it covers `nodegroup nb-*.version`",
+            Some("leave `version` out in git to keep what runs, or name the fields"),
+        ),
+        (
+            ignore(&format!("path: \"addon coredns.version\", {rest}")),
+            "it covers `addon coredns.version`",
+            Some("leave `version` out in git to keep what runs, or name the fields"),
+        ),
+        (
+            ignore(&format!("path: core-a.tags, {rest}")),
+            "`ignore[0].path`: `core-a.tags` begins with no subject",
+            Some(
+                "paths read `cluster.FIELD`, `nodegroup NAME.FIELD` or `addon NAME.FIELD`, with globs; stairway diff shows subjects and fields",
+            ),
+        ),
+    ] {
+        check_refused(&text, said, hint);
+    }
+    for taken in [
+        "nodegroup scratch",
+        "nodegroup nb-*.tags.*",
+        "addon vpc-cni.configurationValues",
+        "cluster.cloudWatch*",
+    ] {
+        let read = read(&ignore(&format!("path: \"{taken}\", {rest}")));
+        assert!(read.is_ok(), "{taken}: {read:?}");
+    }
 }
 
 #[test]

@@ -10,8 +10,11 @@ use crate::render::{Document, RenderError, RenderOptions, Rendered, SourceFormat
 use crate::{files, live, render, vcs};
 use serde_json::Value;
 use stairway_core::catalog::Catalog;
-use stairway_core::model::clusterconfig::{Config, ConfigError, read_documents};
+use stairway_core::model::clusterconfig::{
+    Config, ConfigError, Standing, read_documents, referenced_files,
+};
 use stairway_core::model::{DAY_SECONDS, Digest, Observation, Timestamp};
+use stairway_core::plan::MissingFile;
 use stairway_core::plan::wire::{ClusterError, Inputs};
 use stairway_core::policy::settings::Settings;
 use std::collections::BTreeMap;
@@ -35,6 +38,8 @@ pub struct Loaded {
     pub inputs: Inputs,
     /// The instant for which calendars are read.
     pub at: Timestamp,
+    /// Files that the config names and that are not there, by place.
+    pub missing_files: Vec<MissingFile>,
 }
 
 /// A live cluster as it was read.
@@ -344,6 +349,35 @@ fn respell(error: &ConfigError, spelled: &[BTreeMap<String, String>]) -> Option<
         Some(written) => Some(format!("put it in quotes: `\"{written}\"`")),
         None => error.hint.clone(),
     }
+}
+
+/// Returns the files that the config names, inside of the root, and that are not there.
+pub(super) fn missing_files(config: &Config, shown: &str, root: &Path) -> Vec<MissingFile> {
+    let Config::Eks(desired) = config else {
+        return Vec::new();
+    };
+    let mut missing: Vec<MissingFile> = referenced_files(desired, shown)
+        .into_iter()
+        .filter_map(|file| {
+            let Standing::Inside(inside) = &file.standing else {
+                return None;
+            };
+            let why = match files::canonicalize(&root.join(inside)) {
+                // A link may lead anywhere; what is outside is no part of the repository.
+                Ok(full) if !full.starts_with(root) => "it leads out of the repository",
+                Ok(full) if files::is_file(&full) => return None,
+                Ok(_) => "it is no file",
+                Err(_) => "no such file",
+            };
+            Some(MissingFile {
+                at: file.at,
+                path: file.path,
+                why: why.to_owned(),
+            })
+        })
+        .collect();
+    missing.sort();
+    missing
 }
 
 /// Says a render error as the error of a cluster.

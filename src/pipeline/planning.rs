@@ -54,7 +54,7 @@ pub fn plan_cluster(
     inputs.options = options.recorded();
     Ok(make_plan(&PlanInput {
         wave: None,
-        missing_files: Vec::new(),
+        missing_files: loaded.missing_files.clone(),
         name: loaded.name.clone(),
         desired,
         observed: &live.observation,

@@ -1,8 +1,8 @@
 //! Many clusters through render, live and work, in batches, in parallel, in order.
 
 use super::load::{
-    LiveRead, Loaded, Note, Revisions, age_note, instant, live_to_render, name_of, read_config,
-    read_live, render_failure,
+    LiveRead, Loaded, Note, Revisions, age_note, instant, live_to_render, missing_files, name_of,
+    read_config, read_live, render_failure,
 };
 use super::{ClusterRequest, LiveSource};
 use crate::eksctl_schema::EksctlSchema;
@@ -253,7 +253,8 @@ fn one_request<T>(
             read.documents.clone()
         };
         let inputs = read.inputs.clone();
-        let loaded = assemble(name, config, documents, inputs, live, request, options);
+        let mut loaded = assemble(name, config, documents, inputs, live, request, options);
+        loaded.missing_files = missing_files(&loaded.config, &loaded.inputs.config, &read.root);
         let outcome = Some(work(&loaded));
         let name = loaded.name;
         reports.push(Report {
@@ -284,6 +285,7 @@ fn assemble(
         settings: request.settings.clone(),
         inputs,
         at,
+        missing_files: Vec::new(),
     }
 }
 

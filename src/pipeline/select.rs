@@ -205,7 +205,6 @@ pub fn select(scope: &Scope) -> Result<Selected, SelectError> {
         request.in_fleet = in_fleet;
     }
     attach_live(scope, &mut requests)?;
-    notes.extend(fleet.iter().flat_map(Fleet::not_used));
     Ok(Selected { requests, notes })
 }
 

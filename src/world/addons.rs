@@ -149,7 +149,7 @@ impl World {
         let conflict = !overwrite && workloads.iter().any(|other| other.name == workload);
         let fails = conflict || self.strikes(Fault::AddonUpdateFails, name);
         list(&mut self.cluster.addons).push(LiveAddon {
-            health: Known::default(),
+            health: Known::Value(Vec::new()),
             name: name.to_owned(),
             version: Known::Value(version.clone()),
             status: Known::Value("CREATING".to_owned()),

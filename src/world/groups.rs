@@ -90,7 +90,7 @@ impl World {
             format!("arn:aws:cloudformation:{place}:stack/{stack}/{id}")
         };
         let group = LiveNodegroup {
-            health: Known::default(),
+            health: Known::Value(Vec::new()),
             name: name.clone(),
             managed,
             status: Known::Absent,

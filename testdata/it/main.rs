@@ -15,6 +15,7 @@ mod fleet;
 mod hostile;
 mod inputs;
 mod limits;
+mod owner;
 mod runs;
 mod scenarios;
 mod secrets;

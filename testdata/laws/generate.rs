@@ -6,7 +6,9 @@ use stairway_core::catalog::Catalog;
 use stairway_core::diff::assume;
 use stairway_core::model::clusterconfig::{Config, Desired, read_documents};
 use stairway_core::model::{Insight, Known, Observation, Pdb, Pod, Timestamp, Update};
-use stairway_core::policy::settings::{GroupSettings, NodePace, Settings, Slot, Strategy};
+use stairway_core::policy::settings::{
+    GroupSettings, IgnoreRule, NodePace, Settings, Slot, Strategy,
+};
 use std::collections::BTreeMap;
 
 pub(crate) struct Case {
@@ -32,6 +34,18 @@ const TYPES: [&str; 5] = [
     "r8i-flex.large",
     "g4dn.xlarge",
     "r5.4xlarge",
+];
+
+/// What an owner may leave alone: whole groups and add-ons, new generations, single fields.
+const IGNORED: [&str; 8] = [
+    "nodegroup nb-*.labels.*",
+    "nodegroup *.instanceType",
+    "nodegroup *.maxSize",
+    "nodegroup workers-*",
+    "nodegroup gpu-?.name",
+    "nodegroup *.tags.*",
+    "addon vpc-cni.configurationValues",
+    "addon coredns",
 ];
 
 /// Returns the case of one seed.
@@ -432,6 +446,17 @@ fn settings(rng: &mut Rng) -> Settings {
             settings
                 .prune
                 .push(format!("{}-{letter}", rng.pick(&PREFIXES)));
+        }
+    }
+    for path in IGNORED {
+        if rng.chance(8) {
+            settings.ignore.push(IgnoreRule {
+                path: path.to_owned(),
+                cluster: "*".to_owned(),
+                reason: "left alone for a while".to_owned(),
+                owner: "an owner".to_owned(),
+                expires: day_for(40).plus_days(4000),
+            });
         }
     }
     settings

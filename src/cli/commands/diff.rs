@@ -11,7 +11,7 @@ use stairway_core::catalog::Catalog;
 use stairway_core::diff::compare;
 use stairway_core::diff::text::unified;
 use stairway_core::model::clusterconfig::Config;
-use stairway_core::plan::wire::{ClusterError, Difference};
+use stairway_core::plan::wire::{ClusterError, Difference, DifferenceClass};
 use stairway_core::report::{diff_text, differences_table};
 use std::fmt::Write as _;
 
@@ -39,7 +39,9 @@ pub(crate) fn run(session: &mut Session<'_>, request: &DiffRequest) -> Result<u8
             Ok(())
         },
     )?;
-    let differ = clusters.iter().any(|(_, list)| !list.is_empty());
+    // What the owner ignores is shown, and is no change.
+    let counts = |difference: &Difference| difference.class != DifferenceClass::Ignored;
+    let differ = clusters.iter().any(|(_, list)| list.iter().any(counts));
     let look = session.look();
     match request.format {
         DiffFormat::Json => {
@@ -76,7 +78,8 @@ pub(crate) fn run(session: &mut Session<'_>, request: &DiffRequest) -> Result<u8
 fn differences(loaded: &Loaded, catalog: &Catalog) -> Result<Vec<Difference>, ClusterError> {
     match (&loaded.config, &loaded.live) {
         (Config::Eks(desired), Some(read)) => {
-            Ok(compare(desired, &read.observation, &loaded.settings, catalog).list)
+            let who = (loaded.name.as_str(), loaded.at);
+            Ok(compare(desired, &read.observation, &loaded.settings, catalog, who).list)
         }
         (Config::Eks(_) | Config::EksAnywhere(_), _) => Err(ClusterError {
             name: loaded.name.clone(),

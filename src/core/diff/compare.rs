@@ -1,10 +1,11 @@
 //! Compares desired with observed and says what each difference takes.
 
 use super::generation::{MatchedBy, Matching, generation_label, match_groups, slot_is_live};
+use super::ignore;
 use super::normalize::{self, Settled, show};
 use crate::catalog::{Catalog, FieldClass, Scope};
 use crate::model::clusterconfig::{Desired, DesiredNodegroup};
-use crate::model::{LiveNodegroup, Observation};
+use crate::model::{LiveNodegroup, Observation, Timestamp};
 use crate::plan::wire::{Difference, DifferenceClass};
 use crate::policy::addons::{AddonState, Offer, live_addon};
 use crate::policy::settings::Settings;
@@ -22,6 +23,8 @@ pub struct Differences {
     pub groups: BTreeMap<String, GroupDifferences>,
     /// Add-ons by name whose settings (not version) differ, with the fields.
     pub addon_settings: BTreeMap<String, Vec<String>>,
+    /// Subject and field of what the owner leaves alone; not compared any further.
+    pub ignored: BTreeSet<(String, String)>,
 }
 
 /// How a matched pair of groups differs.
@@ -70,12 +73,15 @@ impl GroupDifferences {
     }
 }
 
-/// Compares what git asks for with what runs.
+/// Compares what git asks for with what runs, and sets aside what the owner ignores.
+///
+/// `cluster` and `at` are the name and the instant for which ignore rules count.
 pub fn compare(
     desired: &Desired,
     observed: &Observation,
     settings: &Settings,
     catalog: &Catalog,
+    (cluster, at): (&str, Timestamp),
 ) -> Differences {
     let matching = match_groups(desired, observed, settings);
     let mut result = Differences {
@@ -101,6 +107,7 @@ pub fn compare(
     result
         .list
         .sort_by(|a, b| (&a.subject, &a.field).cmp(&(&b.subject, &b.field)));
+    ignore::set_aside(&mut result, settings, cluster, at);
     result
 }
 
@@ -111,6 +118,7 @@ fn difference(subject: &str, field: &str, class: DifferenceClass) -> Difference 
         class,
         live: None,
         desired: None,
+        ignored: None,
     }
 }
 

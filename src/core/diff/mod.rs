@@ -3,6 +3,7 @@
 mod assume;
 mod compare;
 pub mod generation;
+mod ignore;
 pub mod normalize;
 pub mod text;
 

@@ -106,6 +106,76 @@ pub struct Taint {
     pub effect: String,
 }
 
+/// A file that a config names and that eksctl reads when it makes a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileReference {
+    /// Where the config names it: `managedNodeGroups[0].ssh.publicKeyPath`.
+    pub at: String,
+    /// The path as it is written there.
+    pub path: String,
+    /// The group that needs it.
+    pub group: String,
+    /// Where it is.
+    pub standing: Standing,
+}
+
+/// Where a file that a config names is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Inside the root; the path relative to it.
+    Inside(String),
+    /// In somebody's home, on another disk, or outside of the root: it cannot be checked.
+    Elsewhere,
+}
+
+/// Lists the files that a config names, in the order of its groups.
+///
+/// eksctl resolves them against its working folder, and a repository has no other than the folder of
+/// the config; `config` is the config's own path, relative to the root. The only such field of its schema is `ssh.publicKeyPath`
+/// (eksctl `pkg/apis/eksctl.io/v1alpha5/types.go`, NodeGroupSSH).
+pub fn referenced_files(desired: &Desired, config: &str) -> Vec<FileReference> {
+    let mut all = Vec::new();
+    for key in ["nodeGroups", "managedNodeGroups"] {
+        let groups = desired.document.get(key).and_then(Value::as_array);
+        for (index, group) in groups.into_iter().flatten().enumerate() {
+            let path = group
+                .get("ssh")
+                .and_then(|ssh| text(ssh.as_object()?, "publicKeyPath"));
+            let Some((path, name)) = path
+                .filter(|path| !path.is_empty())
+                .zip(group.get("name").and_then(Value::as_str))
+            else {
+                continue;
+            };
+            all.push(FileReference {
+                at: format!("{key}[{index}].ssh.publicKeyPath"),
+                path: path.to_owned(),
+                group: name.to_owned(),
+                standing: standing(path, config),
+            });
+        }
+    }
+    all
+}
+
+/// Follows a path from the folder of a config, as words: nothing is read.
+fn standing(path: &str, config: &str) -> Standing {
+    if path.starts_with(['~', '/']) {
+        return Standing::Elsewhere;
+    }
+    let mut parts: Vec<&str> = config.split('/').collect();
+    parts.pop();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if parts.pop().is_none() => return Standing::Elsewhere,
+            ".." => {}
+            part => parts.push(part),
+        }
+    }
+    Standing::Inside(parts.join("/"))
+}
+
 /// Reads rendered documents as configs.
 ///
 /// # Errors

@@ -15,8 +15,9 @@ pub use condition::{Condition, PodSelector, glob_matches};
 pub use digest::{Digest, canonical_bytes};
 pub use known::Known;
 pub use observation::{
-    ClusterId, ControlPlane, Insight, LiveAddon, LiveNodegroup, Node, OBSERVATION_FORMAT,
-    Observation, Pdb, Pod, Stack, Subnet, Update, Workload,
+    ApiClient, ClusterId, ControlPlane, DeprecatedApi, DeprecatedUse, HealthIssue, Insight,
+    LiveAddon, LiveNodegroup, Node, OBSERVATION_FORMAT, Observation, Pdb, Pod, Stack, Subnet,
+    Update, Workload,
 };
 pub use time::{DAY_SECONDS, Timestamp, say_seconds};
 pub use version::{AddonVersion, KubeMinor, KubeVersion, VersionError};

@@ -2,6 +2,7 @@
 
 use super::draft::{Draft, facts, finding, wait};
 use super::files::addon_file;
+use super::findings;
 use super::steps;
 use super::wire::{Action, BlockedBy, Rollback, Severity, Step, StepKind};
 use crate::diff::normalize;
@@ -111,7 +112,10 @@ fn make_fit(
         draft.input.catalog,
     );
     let control_plane = draft.control_plane;
-    let both = offer.versions.iter().rev().find(|candidate| {
+    // EKS lists a kube-proxy for its own minor only; the one of today fits the next minor as well.
+    let mut candidates: Vec<&AddonVersion> = offer.versions.iter().chain(&now.versions).collect();
+    candidates.sort();
+    let both = candidates.into_iter().rev().find(|candidate| {
         now.fits(name, candidate, control_plane, draft.input.catalog) == Fit::Yes
             && offer.fits(name, candidate, next, draft.input.catalog) == Fit::Yes
     });
@@ -241,7 +245,8 @@ fn unfit_pin(draft: &mut Draft<'_>, name: &str, version: &AddonVersion, now: Kub
 fn update_managed(draft: &mut Draft<'_>, name: &str, to: &AddonVersion, why: &str) {
     let from = draft.addons.get(name).cloned();
     let mut step = draft.step(StepKind::UpdateAddon, name, to.as_str());
-    if draft.steps.iter().any(|s| s.id == step.id) {
+    let later = draft.later.iter().map(|later| &later.step);
+    if draft.steps.iter().chain(later).any(|s| s.id == step.id) {
         return;
     }
     step.reason = vec![why.to_owned()];
@@ -251,10 +256,13 @@ fn update_managed(draft: &mut Draft<'_>, name: &str, to: &AddonVersion, why: &st
         version: draft.control_plane,
     }];
     if let Some(from) = &from {
-        step.preconditions.push(Condition::AddonActive {
-            addon: name.to_owned(),
-            version: from.clone(),
-        });
+        // An add-on that is not well and whose owner accepts that is never ACTIVE before.
+        if findings::addons::is_sound(draft, name) {
+            step.preconditions.push(Condition::AddonActive {
+                addon: name.to_owned(),
+                version: from.clone(),
+            });
+        }
         step.rollback = Rollback::Inverse {
             actions: vec![update_action(draft, name, from)],
         };
@@ -267,8 +275,13 @@ fn update_managed(draft: &mut Draft<'_>, name: &str, to: &AddonVersion, why: &st
     };
     step.wait = Some(wait(active, ADDON_WAIT_SECONDS));
     step.duration = draft.duration("update-addon", None);
-    draft.emit(step, Vec::new());
-    draft.addons.insert(name.to_owned(), to.clone());
+    let held = findings::addons::of_update(draft, name);
+    let free = held.is_empty();
+    draft.emit(step, held);
+    // An add-on that is held back stays what it is for whatever else the plan does.
+    if free {
+        draft.addons.insert(name.to_owned(), to.clone());
+    }
 }
 
 /// `PRESERVE` keeps what people changed on the cluster; overwriting is never a default.
@@ -300,10 +313,12 @@ fn configure(draft: &mut Draft<'_>, name: &str, fields: &[String]) {
         ("version", json!(version.as_str())),
         ("settings", json!(fields)),
     ]);
-    step.preconditions = vec![Condition::AddonActive {
-        addon: name.to_owned(),
-        version: version.clone(),
-    }];
+    if findings::addons::is_sound(draft, name) {
+        step.preconditions = vec![Condition::AddonActive {
+            addon: name.to_owned(),
+            version: version.clone(),
+        }];
+    }
     let argv = [
         "update",
         "addon",
@@ -329,7 +344,8 @@ fn configure(draft: &mut Draft<'_>, name: &str, fields: &[String]) {
             "Revert the change in git and plan again; the earlier settings of `{name}` are in the revision before."
         ),
     };
-    draft.emit(step, Vec::new());
+    let held = findings::addons::of_update(draft, name);
+    draft.emit(step, held);
 }
 
 /// What each changed field must be for the step to be done; sensitive values as digests.
@@ -474,6 +490,9 @@ pub(super) fn finish(draft: &mut Draft<'_>) {
                 draft.find(found);
             }
             AddonState::Managed(_) => {}
+            // Whether it is there is a difference as any other, and its owner may leave it alone.
+            AddonState::Missing | AddonState::SelfManaged(_)
+                if draft.is_ignored(&format!("addon {name}"), "version") => {}
             AddonState::Missing => create(draft, &name, false),
             AddonState::SelfManaged(_) => create(draft, &name, true),
             AddonState::Unknown(why) => {

@@ -2,7 +2,7 @@
 
 use super::wire::{
     Action, BlockedBy, Difference, Disruption, DurationRange, FileRef, Finding, LaterStep,
-    Rollback, Severity, Step, StepKind, Wait,
+    Rollback, Severity, Step, StepKind, Wait, Waived,
 };
 use super::{PlanInput, StepFile};
 use crate::diff::Differences;
@@ -225,23 +225,17 @@ impl<'a> Draft<'a> {
     /// Adds a blocking finding and returns what it holds back, or nothing when a waiver covers it.
     pub(super) fn block(&mut self, mut finding: Finding) -> Vec<BlockedBy> {
         if finding.severity == Severity::Blocking
-            && let Some(waiver) = self.input.settings.waivers.iter().find(|waiver| {
-                waiver.covers(
-                    &finding.code,
-                    &self.input.name,
-                    &finding.subject,
-                    self.input.at,
-                )
-            })
+            && let Some(waived) = waived_by(self.input, &finding.code, &finding.subject)
         {
             finding.severity = Severity::Warning;
             finding.message = format!(
                 "{} Waived until {} by {}: {}.",
                 finding.message,
-                waiver.expires.day(),
-                waiver.owner,
-                waiver.reason.trim_end_matches('.')
+                waived.expires.day(),
+                waived.owner,
+                waived.reason.trim_end_matches('.')
             );
+            finding.waived = Some(waived);
             self.find(finding);
             return Vec::new();
         }
@@ -382,6 +376,12 @@ impl<'a> Draft<'a> {
                 .is_some_and(has_phase_out_taint)
     }
 
+    /// Returns true when the owner leaves this difference alone.
+    pub(super) fn is_ignored(&self, subject: &str, field: &str) -> bool {
+        let key = (subject.to_owned(), field.to_owned());
+        self.differences.ignored.contains(&key)
+    }
+
     /// Returns differences whose subject is a group, for reasons.
     pub(super) fn differences_of(&self, subject: &str) -> impl Iterator<Item = &Difference> {
         self.differences
@@ -389,6 +389,17 @@ impl<'a> Draft<'a> {
             .iter()
             .filter(move |difference| difference.subject == subject)
     }
+}
+
+/// Returns the waiver that covers a finding of this plan now.
+pub(super) fn waived_by(input: &PlanInput<'_>, code: &str, subject: &str) -> Option<Waived> {
+    let mut waivers = input.settings.waivers.iter();
+    let waiver = waivers.find(|waiver| waiver.covers(code, &input.name, subject, input.at))?;
+    Some(Waived {
+        owner: waiver.owner.clone(),
+        reason: waiver.reason.clone(),
+        expires: waiver.expires,
+    })
 }
 
 /// A wait that polls at the usual pace.

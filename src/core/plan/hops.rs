@@ -38,6 +38,7 @@ fn hop(draft: &mut Draft<'_>, next: KubeMinor, mut blockers: Vec<BlockedBy>) {
     blockers.extend(nodes::al2_blockers(draft, next));
     blockers.extend(insight_blockers(draft, next));
     blockers.extend(address_blockers(draft));
+    blockers.extend(super::findings::of_hop(draft, next));
     let step = upgrade(draft, from, next);
     let id = step.id.clone();
     if !draft.emit(step, blockers) {
@@ -482,6 +483,7 @@ pub(super) fn unassessed(draft: &mut Draft<'_>) {
     }
     let mut found = finding("STW-R8-NOT-ASSESSED", "R8", Severity::Warning, "cluster");
     found.message = format!("Not assessed: {}.", missing.join(", "));
+    found.not_assessed = true;
     found.remedy =
         "Apply reads them before it starts; plan from a full observation to see them now."
             .to_owned();

@@ -5,7 +5,9 @@ mod addons;
 mod cases;
 mod draft;
 mod drain;
+mod exit;
 mod files;
+mod findings;
 mod hops;
 mod nodes;
 mod preflight;
@@ -17,6 +19,7 @@ mod summary;
 mod undo;
 pub mod wire;
 
+pub use exit::{ExitFacts, exit_facts};
 pub use propose::{MissingFile, PlanInput, Planned, StepFile, propose};
 pub use summary::total;
 pub use undo::{Touched, Undo, undo};

@@ -1,10 +1,10 @@
 //! What is looked at before any step, and what is remarked after all of them.
 
 use super::draft::{Draft, facts, finding, wait};
-use super::hops::{facts_unknown, source_of_calendar, unassessed};
+use super::findings;
+use super::hops::{facts_unknown, unassessed};
 use super::nodes;
-use super::wire::{Rollback, Severity, StepKind};
-use crate::catalog::SupportState;
+use super::wire::{Applies, Rollback, Severity, StepKind};
 use crate::model::{Condition, KubeMinor};
 use crate::policy::skew;
 use serde_json::{Value, json};
@@ -13,8 +13,6 @@ use serde_json::{Value, json};
 const HOPS_MAX: u16 = 30;
 /// The support type changes at once; the wait is for EKS to say so.
 const SUPPORT_WAIT_SECONDS: u32 = 15 * 60;
-/// Hours in a month as AWS bills it.
-const HOURS_PER_MONTH: u32 = 730;
 
 /// Looks at what stands against planning at all.
 pub(super) fn check(draft: &mut Draft<'_>, from: Option<KubeMinor>, to: Option<KubeMinor>) {
@@ -121,7 +119,12 @@ fn broken_groups(draft: &mut Draft<'_>) {
         }
         let subject = format!("nodegroup {}", group.name);
         let mut blocker = finding("STW-STACK", "", Severity::Blocking, &subject);
-        blocker.message = format!("`{}` is {status}.", group.name);
+        let cause = findings::groups::issues_of(group);
+        blocker.message = format!("`{}` is {status}{cause}.", group.name);
+        blocker.objects = vec![format!(
+            "stack eksctl-{}-nodegroup-{}",
+            draft.input.desired.cluster.name, group.name
+        )];
         blocker.remedy = format!(
             "eksctl utils nodegroup-health -c {} -n {}; mend or delete it, observe, and plan again",
             draft.input.desired.cluster.name, group.name
@@ -306,7 +309,8 @@ fn wanted_support(draft: &Draft<'_>) -> Option<(String, String)> {
     let wanted = draft.input.desired.support_type.clone()?;
     let plane = draft.input.observed.control_plane.value()?;
     let live = plane.support_type.value()?.clone();
-    (wanted != live).then_some((live, wanted))
+    let ignored = draft.is_ignored("cluster", "upgradePolicy.supportType");
+    (wanted != live && !ignored).then_some((live, wanted))
 }
 
 /// EXTENDED first: it keeps EKS from upgrading under the plan.
@@ -355,7 +359,6 @@ pub(super) fn set_support_type(draft: &mut Draft<'_>, live: &str, wanted: &str) 
 
 /// Remarks that need the whole plan.
 pub(super) fn remark(draft: &mut Draft<'_>, to: Option<KubeMinor>) {
-    support_state(draft);
     let hops = draft
         .steps
         .iter()
@@ -375,6 +378,7 @@ pub(super) fn remark(draft: &mut Draft<'_>, to: Option<KubeMinor>) {
     nodes::older_generations(draft);
     reverted_updates(draft);
     not_ours(draft);
+    findings::remark(draft, to);
 }
 
 /// R5: an update that EKS took back by itself is a failed update, not a rollback.
@@ -405,50 +409,6 @@ fn reverted_updates(draft: &mut Draft<'_>) {
         found.source = "AWS EKS user guide, update-cluster".to_owned();
         draft.find(found);
     }
-}
-
-fn support_state(draft: &mut Draft<'_>) {
-    let Some(live) = draft.input.observed.version() else {
-        return;
-    };
-    let catalog = draft.input.catalog;
-    let state = catalog.support_state(live, draft.input.at);
-    let (code, severity, message) = match state {
-        SupportState::Standard { .. } | SupportState::Uncatalogued => return,
-        SupportState::NotYetOffered { from } => (
-            "STW-R6-OUT-OF-SUPPORT",
-            Severity::Warning,
-            format!(
-                "{live} runs, and the catalog says that EKS offers it from {} on.",
-                from.day()
-            ),
-        ),
-        SupportState::Extended { until } => {
-            let price = |cents: Option<u32>| cents.unwrap_or(0) * HOURS_PER_MONTH / 100;
-            let monthly = price(catalog.price_per_hour_cents(state));
-            (
-                "STW-R6-EXTENDED",
-                Severity::Warning,
-                format!(
-                    "{live} is in extended support until {}, at about ${monthly} a month for this control plane.",
-                    until.day()
-                ),
-            )
-        }
-        SupportState::Ended { since } => (
-            "STW-R6-OUT-OF-SUPPORT",
-            Severity::Warning,
-            format!(
-                "EKS support of {live} ended on {}; EKS may upgrade it by itself at any time.",
-                since.day()
-            ),
-        ),
-    };
-    let mut found = finding(code, "R6", severity, "cluster");
-    found.message = message;
-    found.remedy = "Upgrade; extended support costs six times as much, and its end upgrades the cluster for you.".to_owned();
-    found.source = source_of_calendar(draft, live);
-    draft.find(found);
 }
 
 fn gotchas(draft: &mut Draft<'_>) {
@@ -491,6 +451,10 @@ fn gotchas(draft: &mut Draft<'_>) {
             found.message = format!("{minor} no longer serves {}.", removed.join(", "));
             found.remedy = "Who still asks: the insight \"Deprecated APIs removed in Kubernetes\"; kubectl get --raw /metrics | grep apiserver_requested_deprecated_apis".to_owned();
             found.source = "Kubernetes deprecated API migration guide".to_owned();
+            found.applies = Some(Applies {
+                from: Some(minor),
+                ..Applies::default()
+            });
             draft.find(found);
         }
     }

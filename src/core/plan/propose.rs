@@ -77,7 +77,7 @@ pub struct StepFile {
 /// # Guarantees
 /// No clock, no randomness, no order of lists or maps has a say in the result.
 pub fn propose(input: &PlanInput<'_>) -> Planned {
-    let differences = compare(input.desired, input.observed, input.settings, input.catalog);
+    let differences = input.differences();
     let from = input.observed.version();
     let to = input.to.or(input.desired.version).or(from);
     // Without a version nothing about hops can be said; groups are still compared.
@@ -223,7 +223,13 @@ impl PlanInput<'_> {
 
     /// Returns how git and live differ, as the `diff` command shows it.
     pub fn differences(&self) -> Differences {
-        compare(self.desired, self.observed, self.settings, self.catalog)
+        compare(
+            self.desired,
+            self.observed,
+            self.settings,
+            self.catalog,
+            (&self.name, self.at),
+        )
     }
 }
 

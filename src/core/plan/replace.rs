@@ -3,12 +3,13 @@
 use super::draft::{Draft, Group, finding};
 use super::drain::{self, To};
 use super::files::{NewGroup, nodegroup_file};
+use super::findings;
 use super::steps;
 use super::wire::{BlockedBy, Finding, Severity};
 use crate::diff::generation::{group_settings, next_name};
 use crate::diff::normalize;
 use crate::model::KubeMinor;
-use crate::model::clusterconfig::{NAME_LENGTH_MAX, count_of};
+use crate::model::clusterconfig::count_of;
 use crate::policy::limits::{MANAGED_NODEGROUPS_DEFAULT, al2_is_gone};
 use crate::policy::settings::Strategy;
 use serde_json::Value;
@@ -431,17 +432,10 @@ fn take_away(
 fn blockers_of_create(draft: &mut Draft<'_>, shape: &Shape, delete_first: bool) -> Vec<BlockedBy> {
     let mut blockers = Vec::new();
     let subject = format!("nodegroup {}", shape.new.name);
-    if shape.new.name.chars().count() > NAME_LENGTH_MAX {
-        let mut found = finding("STW-NAME", "", Severity::Mandatory, &subject);
-        found.message = format!(
-            "`{}` has {} characters; Kubernetes takes labels of at most {NAME_LENGTH_MAX}, and eksctl labels every node with it.",
-            shape.new.name,
-            shape.new.name.chars().count()
-        );
-        found.remedy = "Shorten the name in git, and keep its generation.".to_owned();
-        found.source = "Kubernetes, label syntax".to_owned();
+    for found in findings::declared::of_name(draft, &shape.new.name) {
         blockers.extend(draft.block(found));
     }
+    blockers.extend(findings::declared::of_files(draft, &shape.new.git));
     if let Some(found) = pinned_image(draft, shape) {
         blockers.extend(draft.block(found));
     }
@@ -507,6 +501,7 @@ fn stack_in_the_way(draft: &mut Draft<'_>, name: &str, delete_first: bool) -> Ve
         "eksctl would skip the group and exit 0"
     };
     found.message = format!("The stack `{stack_name}` is {}; {outcome}.", stack.status);
+    found.objects = vec![format!("stack {stack_name}")];
     let region = &draft.input.desired.cluster.region;
     found.remedy = if stack.status == "DELETE_IN_PROGRESS" {
         format!(

@@ -8,7 +8,6 @@ use super::draft::{Draft, finding, wait};
 use super::propose::seal;
 use super::wire::{Action, Disruption, Rollback, Severity, Step, StepKind};
 use super::{PlanInput, Planned, addons, rollback, steps};
-use crate::diff::compare;
 use crate::diff::generation::has_phase_out_taint;
 use crate::diff::normalize;
 use crate::model::clusterconfig::count_of;
@@ -56,7 +55,7 @@ fn walk_back<'a>(
     touched: &[Touched<'_>],
     going: BTreeSet<String>,
 ) -> (Draft<'a>, Way) {
-    let differences = compare(input.desired, input.observed, input.settings, input.catalog);
+    let differences = input.differences();
     let from = input.observed.version();
     let mut draft = Draft::new(input, differences, from.unwrap_or(KubeMinor::of(0)));
     let mut way = Way {

@@ -124,6 +124,9 @@ pub struct Difference {
     pub live: Option<String>,
     /// Git, as text; none when absent.
     pub desired: Option<String>,
+    /// Who leaves it alone, and until when; only for ignored differences.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ignored: Option<Waived>,
 }
 
 /// A live group as the plan found it.
@@ -167,6 +170,8 @@ pub enum DifferenceClass {
     NotOurs,
     /// Live could not be read, so nobody knows whether they differ.
     NotAssessed,
+    /// Its owner leaves it alone until a day.
+    Ignored,
 }
 
 /// One unit of work.
@@ -470,7 +475,7 @@ pub struct Applies {
     pub before: Option<Timestamp>,
 }
 
-/// A waiver as a finding records it.
+/// A waiver as a finding records it, or an ignore rule as a difference does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Waived {
     /// Who answers for it.

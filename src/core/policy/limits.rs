@@ -23,6 +23,11 @@ pub const EKSCTL_ROLLBACK_SINCE: &str = "0.229.0";
 /// Source: AWS service quotas, "Managed node groups per cluster".
 pub const MANAGED_NODEGROUPS_DEFAULT: u32 = 30;
 
+/// How long the name of a stack may be.
+///
+/// Source: AWS CloudFormation API, CreateStack: `StackName`, "can't be longer than 128 characters".
+pub const STACK_NAME_LENGTH_MAX: usize = 128;
+
 /// Returns true when a group with this AMI family may not exist in a file for `minor`.
 pub fn al2_is_gone(minor: KubeMinor) -> bool {
     minor > AL2_LAST_MINOR

@@ -6,4 +6,5 @@ pub mod settings;
 pub mod skew;
 #[cfg(test)]
 mod tests;
+pub mod waivers;
 pub mod windows;

@@ -198,6 +198,41 @@ impl Waiver {
     }
 }
 
+impl IgnoreRule {
+    /// Returns true when the rule is for this cluster and has not run out at `at`.
+    pub fn counts(&self, cluster: &str, at: Timestamp) -> bool {
+        glob_matches(&self.cluster, cluster) && at < self.expires
+    }
+
+    /// Returns true when the rule is about this field of this subject. A path without a field is
+    /// about the whole subject.
+    pub fn covers(&self, subject: &str, field: &str) -> bool {
+        glob_matches(&self.path, subject)
+            || !field.is_empty() && glob_matches(&self.path, &format!("{subject}.{field}"))
+    }
+
+    /// Returns the version that the rule would ignore, which no rule may: `cluster.version`,
+    /// or a field of a group that decides which kubelet its nodes run.
+    pub fn covered_version(&self) -> Option<String> {
+        if self.covers("cluster", "version") {
+            return Some("cluster.version".to_owned());
+        }
+        let (subject, field) = self.path.split_once('.')?;
+        let decisive: &[&str] = if subject.starts_with("addon") {
+            &["version"]
+        } else {
+            &KUBELET_FIELDS
+        };
+        let decisive = decisive.iter().find(|name| glob_matches(field, name));
+        decisive.map(|name| format!("{subject}.{name}"))
+    }
+}
+
+/// Fields of a group that decide which kubelet its nodes run.
+///
+/// Source: eksctl schema, `ManagedNodeGroup`: an image, a release of one, or a template that names one.
+const KUBELET_FIELDS: [&str; 4] = ["version", "releaseVersion", "ami", "launchTemplate.version"];
+
 /// Durations as people write them in the fleet file: `90s`, `30m`, `12h`, `60d`.
 pub(super) mod duration_text {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};

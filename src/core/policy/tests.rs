@@ -300,3 +300,19 @@ fn a_waiver_ends_at_its_instant_and_covers_only_what_it_names() {
     assert!(!waiver.covers("STW-R8-QUOTA", "harbor", "nodegroup core-a", before));
     assert!(!waiver.covers("STW-R8-PDB", "summit", "nodegroup core-a", before));
 }
+
+#[test]
+fn what_nobody_waives_is_what_the_pages_say() {
+    use crate::plan::wire::Severity;
+    let pages = crate::report::pages().filter(|page| page.is_finding());
+    let mut mandatory: Vec<&str> = pages
+        // A lapsed decision blocks an approval and covers no step: there is nothing to waive.
+        .filter(|page| {
+            let worst = page.severities.first();
+            matches!(worst, Some(Severity::Mandatory | Severity::Blocking)) && !page.waivable
+        })
+        .map(|page| page.code)
+        .collect();
+    mandatory.sort_unstable();
+    assert_eq!(mandatory, super::waivers::NEVER_WAIVED);
+}

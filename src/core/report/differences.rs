@@ -4,7 +4,7 @@ use super::layout::{Page, clean, clip};
 use super::style::{Ink, Look};
 use super::table::{Cell, Column, blocks};
 use super::words::count;
-use crate::plan::wire::{Difference, DifferenceClass};
+use crate::plan::wire::{Difference, DifferenceClass, Waived};
 
 /// Longer values are cut in the middle of a table; the digests and the rest are in the JSON.
 const VALUE_CHARS_MAX: usize = 160;
@@ -71,6 +71,7 @@ fn row(difference: &Difference) -> Vec<Cell> {
         class,
         live,
         desired,
+        ignored,
     } = difference;
     let field = if field.is_empty() {
         "(all of it)"
@@ -87,10 +88,30 @@ fn row(difference: &Difference) -> Vec<Cell> {
     };
     vec![
         Cell::from(field),
-        Cell::new(Ink::Bad, value(live, unread)),
-        Cell::new(Ink::Good, value(desired, "absent")),
-        Cell::new(ink(*class), class_in_words(*class, field)),
+        Cell::new(faint_or(*class, Ink::Bad), value(live, unread)),
+        Cell::new(faint_or(*class, Ink::Good), value(desired, "absent")),
+        Cell::new(ink(*class), what_it_takes(*class, field, ignored.as_ref())),
     ]
+}
+
+/// What is left alone stands back.
+fn faint_or(class: DifferenceClass, other: Ink) -> Ink {
+    if class == DifferenceClass::Ignored {
+        Ink::Faint
+    } else {
+        other
+    }
+}
+
+fn what_it_takes(class: DifferenceClass, field: &str, ignored: Option<&Waived>) -> String {
+    match ignored {
+        Some(Waived {
+            owner,
+            reason,
+            expires,
+        }) => format!("ignored until {} by {owner}: {reason}", expires.day()),
+        None => class_in_words(class, field),
+    }
 }
 
 fn short(text: &str) -> String {
@@ -109,7 +130,7 @@ const fn ink(class: DifferenceClass) -> Ink {
         | DifferenceClass::Rollback
         | DifferenceClass::Undeclared
         | DifferenceClass::NotAssessed => Ink::Caution,
-        DifferenceClass::NotOurs => Ink::Faint,
+        DifferenceClass::NotOurs | DifferenceClass::Ignored => Ink::Faint,
     }
 }
 
@@ -125,5 +146,6 @@ pub(super) fn class_in_words(class: DifferenceClass, field: &str) -> String {
         DifferenceClass::Rollback => "rollback".to_owned(),
         DifferenceClass::NotOurs => "not ours to change".to_owned(),
         DifferenceClass::NotAssessed => "not assessed".to_owned(),
+        DifferenceClass::Ignored => "ignored for a while".to_owned(),
     }
 }

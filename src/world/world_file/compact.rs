@@ -64,6 +64,7 @@ pub(super) fn write_out(
     let quotas = || BTreeMap::from([("managed-nodegroups-per-cluster".to_owned(), MANAGED_GROUPS)]);
     observed.quotas = Known::Value(cluster.quotas.clone().unwrap_or_else(quotas));
     observed.insights = Known::Value(passing("UPGRADE_READINESS", version.next(), version.next()));
+    observed.deprecated_apis = Known::Value(Vec::new());
     observed.addon_versions = Known::Value(on_offer(offers, version));
     add_addons(&mut observed, cluster)?;
     add_groups(&mut observed, cluster, version, created);
@@ -170,7 +171,7 @@ fn on_offer(offers: &Offers, version: KubeMinor) -> Offers {
 
 fn add_addons(observed: &mut Observation, cluster: &WorldCluster) -> Result<(), String> {
     let addons = cluster.addons.iter().map(|(name, version)| LiveAddon {
-        health: Known::default(),
+        health: Known::Value(Vec::new()),
         name: name.clone(),
         version: Known::Value(version.clone()),
         status: Known::Value("ACTIVE".to_owned()),
@@ -267,7 +268,7 @@ fn live_group(
         (arn, "CREATE_COMPLETE")
     };
     LiveNodegroup {
-        health: Known::default(),
+        health: Known::Value(Vec::new()),
         name: name.clone(),
         managed: group.managed,
         status: Known::Value(status.to_owned()),

@@ -27,6 +27,7 @@
 //!
 //! What a subject may look like stands in [`SUBJECTS`].
 
+mod cluster;
 mod drain;
 mod existing;
 mod groups;
@@ -58,10 +59,11 @@ fn all() -> impl Iterator<Item = &'static Case> {
         .chain(groups::CASES)
         .chain(drain::CASES)
         .chain(readiness::CASES)
+        .chain(cluster::CASES)
 }
 
 /// How subjects begin; the rest is a name.
-const SUBJECTS: [&str; 7] = [
+const SUBJECTS: [&str; 11] = [
     "cluster",
     "plan",
     "nodegroup ",
@@ -69,6 +71,10 @@ const SUBJECTS: [&str; 7] = [
     "addon ",
     "to ",
     "step ",
+    "api ",
+    "stack ",
+    "waiver ",
+    "ignore rule ",
 ];
 
 fn of(change: fn(&mut Scene)) -> Scene {

@@ -1,6 +1,7 @@
 //! Findings about emptying a group: budgets, pods that come back or do not, and whether they fit elsewhere.
 
 use super::Page;
+use crate::plan::wire::Severity;
 
 pub(super) static PAGES: &[Page] = &[
     Page {
@@ -10,6 +11,10 @@ pub(super) static PAGES: &[Page] = &[
         why: "The Eviction API answers 500 (`does not support more than one`), whatever the budgets allow: the drain repeats the try until its timeout.",
         remedy: "Leave one budget over the pod: narrow the selector of the other one.",
         source: "kubernetes.io, API-initiated Eviction; Specifying a Disruption Budget for your Application",
+        url: Some("https://kubernetes.io/docs/tasks/run-application/configure-pdb/"),
+        severities: &[Severity::Blocking],
+        waivable: true,
+        applies: "drains of a group with such a pod",
     },
     Page {
         code: "STW-R8-DRAIN-SLOW",
@@ -18,6 +23,10 @@ pub(super) static PAGES: &[Page] = &[
         why: "The drain stops after an hour, with some nodes empty and some not; nothing is lost, and the run can be resumed.",
         remedy: "Raise `maxUnavailable` for the time of the drain, with the command that the finding gives.",
         source: "kubernetes.io, Specifying a Disruption Budget for your Application",
+        url: Some("https://kubernetes.io/docs/tasks/run-application/configure-pdb/"),
+        severities: &[Severity::Warning],
+        waivable: false,
+        applies: "drains of a group with such pods",
     },
     Page {
         code: "STW-R8-TOLERATES-ALL",
@@ -26,6 +35,10 @@ pub(super) static PAGES: &[Page] = &[
         why: "Evicted, it returns to the emptiest node, which is one that is being drained: the drain never ends.",
         remedy: "Give it tolerations with keys, or scale its controller to 0 for the time of the drain.",
         source: "kubernetes.io, Taints and Tolerations; 2i2c-org/infrastructure #5913 (tigera-operator)",
+        url: Some("https://kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration/"),
+        severities: &[Severity::Blocking],
+        waivable: true,
+        applies: "drains of a group with such a pod",
     },
     Page {
         code: "STW-R8-PINNED",
@@ -34,6 +47,10 @@ pub(super) static PAGES: &[Page] = &[
         why: "Evicted, the pod stays Pending.",
         remedy: "Declare the label on the new group in git, or select by a label that both groups carry.",
         source: "kubernetes.io, Assigning Pods to Nodes; eksctl user guide, Nodegroups",
+        url: Some("https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/"),
+        severities: &[Severity::Blocking, Severity::Warning],
+        waivable: true,
+        applies: "drains of a group with such a pod",
     },
     Page {
         code: "STW-R8-ZONES",
@@ -42,6 +59,10 @@ pub(super) static PAGES: &[Page] = &[
         why: "A block volume cannot leave its zone: evicted, the pod stays Pending.",
         remedy: "Add the zone to `availabilityZones` of the group in git, or move the data to a volume in another zone.",
         source: "Amazon EBS User Guide, volumes; kubernetes.io, Storage Classes (allowed topologies)",
+        url: Some("https://kubernetes.io/docs/setup/best-practices/multiple-zones/"),
+        severities: &[Severity::Blocking, Severity::Warning],
+        waivable: true,
+        applies: "drains of a group with such a pod",
     },
     Page {
         code: "STW-R8-SINGLE-REPLICA",
@@ -50,6 +71,10 @@ pub(super) static PAGES: &[Page] = &[
         why: "Between the eviction and the new pod's readiness nobody answers: seconds for a small service, minutes for a hub or a proxy.",
         remedy: "Announce it, or give services that allow it a second replica first.",
         source: "kubernetes.io, Disruptions; 2i2c-org/infrastructure, upgrade disruptions",
+        url: Some("https://kubernetes.io/docs/concepts/workloads/pods/disruptions/"),
+        severities: &[Severity::Warning],
+        waivable: false,
+        applies: "drains of a group with such a pod",
     },
     Page {
         code: "STW-R8-CRASH-LOOP",
@@ -58,6 +83,10 @@ pub(super) static PAGES: &[Page] = &[
         why: "It will not run on the new nodes either, and whoever looks after the drain cannot tell which of the two did it. A budget over it may allow nothing.",
         remedy: "Mend it first; its last words: `kubectl logs --previous`.",
         source: "kubernetes.io, Pod Lifecycle",
+        url: Some("https://kubernetes.io/docs/tasks/debug/debug-application/"),
+        severities: &[Severity::Warning],
+        waivable: false,
+        applies: "drains of a group with such a pod",
     },
     Page {
         code: "STW-R8-EMPTY-DIR",
@@ -66,5 +95,9 @@ pub(super) static PAGES: &[Page] = &[
         why: "Such a volume lives as long as the pod on its node: caches come back, uploads and queues do not.",
         remedy: "Nothing for a cache. Copy anything else out first: `kubectl cp`.",
         source: "kubernetes.io, Volumes (emptyDir)",
+        url: Some("https://kubernetes.io/docs/concepts/storage/volumes/#emptydir"),
+        severities: &[Severity::Note],
+        waivable: false,
+        applies: "drains of a group with such a pod",
     },
 ];

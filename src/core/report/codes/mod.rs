@@ -1,5 +1,6 @@
 //! The pages behind `explain CODE`: rules and findings.
 
+mod cluster;
 mod drain;
 mod findings;
 mod readiness;
@@ -50,6 +51,7 @@ pub fn pages() -> impl Iterator<Item = &'static Page> {
         .chain(findings::PAGES)
         .chain(readiness::PAGES)
         .chain(drain::PAGES)
+        .chain(cluster::PAGES)
 }
 
 /// Returns the page of `code`, whatever its case.

@@ -79,13 +79,13 @@ pub(super) static PAGES: &[Page] = &[
     Page {
         code: "STW-R8-REMOVED-API",
         title: "an API that the next minor removes is in use",
-        meaning: "Objects or requests use an API version that the target no longer serves.",
+        meaning: "EKS counted requests of the last 30 days, or the API server counts requests since it started, for an API version that the hop's target no longer serves: that blocks this hop and no earlier one. A note says what a minor removes, used or not.",
         why: "Clients and controllers that use it get errors from the hop on.",
         remedy: "Move manifests and clients to the replacement that the finding names, and look for the user agent that still asks for it.",
         source: "kubernetes.io, Deprecated API Migration Guide",
         url: Some("https://kubernetes.io/docs/reference/using-api/deprecation-guide/"),
-        severities: &[Severity::Note],
-        waivable: false,
+        severities: &[Severity::Blocking, Severity::Note],
+        waivable: true,
         applies: "hops to the minor that removes the API, and later",
     },
     Page {
