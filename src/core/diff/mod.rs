@@ -3,6 +3,7 @@
 mod assume;
 mod compare;
 pub mod generation;
+pub mod merge;
 pub mod normalize;
 pub mod text;
 
