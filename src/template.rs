@@ -319,7 +319,11 @@ impl Parameter {
     }
 }
 
-fn read_answer(kind: ParameterKind, typed: &str) -> Result<Value, String> {
+/// Reads what was typed as an answer of this kind.
+///
+/// # Errors
+/// A sentence on why it cannot be one.
+pub(crate) fn read_answer(kind: ParameterKind, typed: &str) -> Result<Value, String> {
     if typed.chars().count() > ANSWER_CHARS_MAX {
         return Err(format!("it is longer than {ANSWER_CHARS_MAX} characters"));
     }

@@ -1,11 +1,13 @@
 //! The fleet file: found, read, checked, and composed into what each cluster needs.
 
 mod compose;
+mod entry;
 mod error;
 mod file;
 mod nearest;
 mod shape;
 
+pub use entry::NewEntry;
 pub use error::{FleetError, FleetProblem};
 pub use file::{
     Approvals, AwsPins, ClusterEntry, FLEET_API, FLEET_KIND, FleetFile, KubernetesLive, Live,

@@ -43,7 +43,7 @@ pub struct GeneratedRecord {
     pub git_revision: Option<String>,
     /// Name and version of the program.
     pub tool: String,
-    /// All answers, defaults too: a template's new default is a change to review.
+    /// The answers that were given. What was left to the template follows its defaults.
     pub answers: Answers,
     /// The digest of the generated text in `NAME.base`.
     pub base_digest: String,
