@@ -71,7 +71,11 @@ impl Overlay {
         let mut waiting = vec![String::new()];
         while let Some(folder) = waiting.pop() {
             for name in files::list_dir(&self.root.join(&folder))? {
-                let inner = if folder.is_empty() { name.clone() } else { format!("{folder}/{name}") };
+                let inner = if folder.is_empty() {
+                    name.clone()
+                } else {
+                    format!("{folder}/{name}")
+                };
                 let path = self.root.join(&inner);
                 if name.starts_with('.') || files::is_link(&path).unwrap_or(true) {
                     continue;

@@ -81,14 +81,19 @@ pub fn rewrites(
             });
         }
     };
-    let version = document.pointer("/metadata/version").and_then(Value::as_str);
+    let version = document
+        .pointer("/metadata/version")
+        .and_then(Value::as_str);
     if let (Some(to), Some(version)) = (to, version) {
         add(VERSION, "/metadata/version".to_owned(), version, to);
     }
     for list in ["nodeGroups", "managedNodeGroups"] {
         let groups = document.get(list).and_then(Value::as_array);
         for (at, group) in groups.into_iter().flatten().enumerate() {
-            let name = group.get("name").and_then(Value::as_str).unwrap_or_default();
+            let name = group
+                .get("name")
+                .and_then(Value::as_str)
+                .unwrap_or_default();
             let (Some(new), Some(spec)) = (renames.get(name), desired.nodegroups.get(name)) else {
                 continue;
             };
@@ -119,11 +124,18 @@ pub fn search(
     evaluate: Evaluate<'_>,
 ) -> Edit {
     let candidates = candidates(sources, rewrites);
-    let texts: Vec<Texts> = candidates.iter().map(|c| spots::apply(sources, c)).collect();
+    let texts: Vec<Texts> = candidates
+        .iter()
+        .map(|c| spots::apply(sources, c))
+        .collect();
     let mut useful: Vec<(Vec<Spot>, BTreeSet<usize>)> = Vec::new();
     for (candidate, rendered) in candidates.into_iter().zip(evaluate(&texts)) {
         let fixed = rendered.and_then(|after| effect(before, &after, rewrites));
-        useful.extend(fixed.filter(|fixed| !fixed.is_empty()).map(|fixed| (candidate, fixed)));
+        useful.extend(
+            fixed
+                .filter(|fixed| !fixed.is_empty())
+                .map(|fixed| (candidate, fixed)),
+        );
     }
     // Most first; then the fewest places; then the order of the sources and their lines.
     useful.sort_by_key(|(spots, fixed)| (usize::MAX - fixed.len(), spots.len(), spots.clone()));
@@ -173,7 +185,9 @@ fn cover<'c>(
     for candidate in useful {
         let (_, fixed) = candidate;
         let lost = fixed.iter().any(|index| {
-            rewrites.get(*index).is_some_and(|r| given_up.contains(&r.subject))
+            rewrites
+                .get(*index)
+                .is_some_and(|r| given_up.contains(&r.subject))
         });
         if !lost && !fixed.is_subset(&covered) {
             covered.extend(fixed.iter().copied());

@@ -4,7 +4,7 @@ use crate::render;
 use crate::template::Template;
 use serde_json::{Value, json};
 use stairway_core::catalog::{Catalog, SupportState};
-use stairway_core::diff::assume;
+use stairway_core::diff::{assume, effective_spec};
 use stairway_core::model::clusterconfig::{Config, Desired, count_of, read_documents};
 use stairway_core::model::{DAY_SECONDS, KubeMinor, Timestamp};
 use std::collections::BTreeMap;
@@ -51,7 +51,10 @@ pub fn template() -> Result<Template, crate::template::TemplateError> {
 /// Returns the newest minor in standard support at `at`; the newest offered when none is.
 pub fn newest_minor(catalog: &Catalog, at: Timestamp) -> Option<KubeMinor> {
     let standard = catalog.support_windows().rev().find(|window| {
-        matches!(catalog.support_state(window.minor, at), SupportState::Standard { .. })
+        matches!(
+            catalog.support_state(window.minor, at),
+            SupportState::Standard { .. }
+        )
     });
     standard
         .map(|window| window.minor)
@@ -66,7 +69,10 @@ pub fn repository(name: &str, region: &str) -> BTreeMap<String, String> {
         ("README.md".to_owned(), fill(README)),
         (".gitignore".to_owned(), IGNORE.to_owned()),
         (".stairway/allowed_signers".to_owned(), SIGNERS.to_owned()),
-        (".github/workflows/plan.yaml".to_owned(), WORKFLOW.to_owned()),
+        (
+            ".github/workflows/plan.yaml".to_owned(),
+            WORKFLOW.to_owned(),
+        ),
         ("plans/.gitkeep".to_owned(), String::new()),
         (TEMPLATE_PATH.to_owned(), template_text()),
         (LIBRARY_PATH.to_owned(), LIBRARY.to_owned()),
@@ -117,7 +123,7 @@ fn world_cluster(desired: &Desired, runs: KubeMinor, catalog: &Catalog) -> Value
         .nodegroups
         .values()
         .map(|group| {
-            let mut spec = group.spec.clone();
+            let mut spec = effective_spec(desired, group);
             spec.remove("name");
             let least = spec.get("minSize").and_then(count_of).unwrap_or(0);
             let most = spec.get("maxSize").and_then(count_of).unwrap_or(u32::MAX);
@@ -167,7 +173,10 @@ mod tests {
         let catalog = Catalog::embedded();
         let at = "2026-11-01T00:00:00Z".parse().unwrap();
         let minor = newest_minor(catalog, at).unwrap();
-        assert!(matches!(catalog.support_state(minor, at), SupportState::Standard { .. }));
+        assert!(matches!(
+            catalog.support_state(minor, at),
+            SupportState::Standard { .. }
+        ));
         assert_eq!(Some(minor), catalog.newest_offered(at));
     }
 }

@@ -199,7 +199,10 @@ impl Template {
                 return Err(wrong(index, format!("`{name}` is declared twice")));
             }
             let head = format!("local {name} = ");
-            let mut places = lines.iter().enumerate().filter(|(_, l)| l.starts_with(&head));
+            let mut places = lines
+                .iter()
+                .enumerate()
+                .filter(|(_, l)| l.starts_with(&head));
             let (Some((at, line)), None) = (places.next(), places.next()) else {
                 let why = format!("not exactly one line begins with `{head}`");
                 return Err(wrong(index, why));
@@ -327,21 +330,6 @@ pub(crate) fn read_answer(kind: ParameterKind, typed: &str) -> Result<Value, Str
     if typed.chars().count() > ANSWER_CHARS_MAX {
         return Err(format!("it is longer than {ANSWER_CHARS_MAX} characters"));
     }
-    let is_word = |text: &str| {
-        text.starts_with(|c: char| c.is_ascii_alphanumeric())
-            && text
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
-    };
-    let word = |text: &str| {
-        if is_word(text) {
-            Ok(Value::from(text))
-        } else {
-            Err(format!(
-                "`{text}` has characters other than letters, digits, `-`, `_` and `.`, or begins with one of these"
-            ))
-        }
-    };
     match kind {
         ParameterKind::Cluster => {
             if typed.len() > CLUSTER_CHARS_MAX {
@@ -356,8 +344,12 @@ pub(crate) fn read_answer(kind: ParameterKind, typed: &str) -> Result<Value, Str
             let parts: Vec<&str> = typed.split('-').collect();
             let shaped = parts.len() >= 3
                 && parts.iter().all(|part| !part.is_empty())
-                && parts.last().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()))
-                && typed.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+                && parts
+                    .last()
+                    .is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()))
+                && typed
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
             shaped
                 .then(|| Value::from(typed))
                 .ok_or_else(|| "it is no region, such as us-west-2".to_owned())
@@ -369,7 +361,10 @@ pub(crate) fn read_answer(kind: ParameterKind, typed: &str) -> Result<Value, Str
         ParameterKind::Word => word(typed),
         ParameterKind::Words => {
             let words = typed.split(',').map(str::trim).filter(|w| !w.is_empty());
-            words.map(word).collect::<Result<Vec<Value>, String>>().map(Value::from)
+            words
+                .map(word)
+                .collect::<Result<Vec<Value>, String>>()
+                .map(Value::from)
         }
         ParameterKind::Text => {
             if typed.chars().any(char::is_control) {
@@ -386,6 +381,20 @@ pub(crate) fn read_answer(kind: ParameterKind, typed: &str) -> Result<Value, Str
             .parse::<bool>()
             .map(Value::from)
             .map_err(|_| "it is neither `true` nor `false`".to_owned()),
+    }
+}
+
+fn word(text: &str) -> Result<Value, String> {
+    let plain = text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
+    if plain {
+        Ok(Value::from(text))
+    } else {
+        Err(format!(
+            "`{text}` has characters other than letters, digits, `-`, `_` and `.`, or begins with one of these"
+        ))
     }
 }
 
@@ -434,7 +443,10 @@ fn declaration(text: &str) -> Result<Declaration, String> {
     let found = KINDS.iter().find(|(known, _)| *known == kind);
     let Some((_, found)) = found else {
         let known: Vec<&str> = KINDS.iter().map(|(name, _)| *name).collect();
-        return Err(format!("there is no kind `{kind}`; there are: {}", known.join(", ")));
+        return Err(format!(
+            "there is no kind `{kind}`; there are: {}",
+            known.join(", ")
+        ));
     };
     Ok((name.to_owned(), *found, required, help.trim().to_owned()))
 }
@@ -442,7 +454,10 @@ fn declaration(text: &str) -> Result<Declaration, String> {
 /// Reads the literal at `start` of a line, with a `;` behind it; returns it and where it ends.
 fn literal(line: &str, start: usize) -> Option<(Value, usize)> {
     let (value, end) = value_at(line, start)?;
-    line.get(end..)?.trim_start().starts_with(';').then_some((value, end))
+    line.get(end..)?
+        .trim_start()
+        .starts_with(';')
+        .then_some((value, end))
 }
 
 fn value_at(line: &str, start: usize) -> Option<(Value, usize)> {
@@ -488,8 +503,10 @@ fn list_at(line: &str, start: usize) -> Option<(Value, usize)> {
 /// Tags of jinja with the usual delimiters, and with those that keep away from braces.
 fn has_jinja(text: &str) -> bool {
     let tag = |open: &str, close: &str| {
-        text.lines()
-            .any(|line| line.split_once(open).is_some_and(|(_, rest)| rest.contains(close)))
+        text.lines().any(|line| {
+            line.split_once(open)
+                .is_some_and(|(_, rest)| rest.contains(close))
+        })
     };
     tag("{%", "%}") || tag("<%", "%>") || tag("<<", ">>") || tag("{{", "}}")
 }

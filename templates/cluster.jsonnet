@@ -52,7 +52,8 @@ eksctl.cluster({
   // An object is passed on as written: pin a version or give configurationValues there.
   // `addons: null` leaves the field out, for clusters whose kube-proxy, aws-node and coredns are self-managed.
   addons: [
-    { name: 'vpc-cni', version: 'latest', configurationValues: std.manifestJsonMinified({ enableNetworkPolicy: 'true' }) },
+    'vpc-cni',
+    // { name: 'vpc-cni', version: 'latest', configurationValues: std.manifestJsonMinified({ enableNetworkPolicy: 'true' }) },
     'coredns',
     'kube-proxy',
     'aws-ebs-csi-driver',

@@ -518,6 +518,8 @@ pub enum SchemaName {
     World,
     /// One line of a journal
     Journal,
+    /// How a config was generated from a template
+    Generated,
 }
 
 const RENDER_EXAMPLES: &str = "\

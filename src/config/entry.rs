@@ -66,7 +66,10 @@ impl NewEntry {
         let before = one_document(text)?;
         let after = one_document(&added)?;
         let mut expected = before;
-        expected.get_mut("clusters")?.as_array_mut()?.push(self.value());
+        expected
+            .get_mut("clusters")?
+            .as_array_mut()?
+            .push(self.value());
         let fleet = super::check(&after, "fleet.yaml").ok()?;
         let holds = |fleet: &FleetFile| {
             fleet.clusters.last().and_then(|c| c.name.as_ref()) == Some(&self.name)
@@ -108,9 +111,9 @@ impl NewEntry {
         }
         // Entries with an empty line between them get one more.
         let rest = lines.get(key + 1..end)?;
-        let spaced = rest.windows(2).any(|pair| {
-            matches!(pair, [blank, next] if blank.trim().is_empty() && says(next))
-        });
+        let spaced = rest
+            .windows(2)
+            .any(|pair| matches!(pair, [blank, next] if blank.trim().is_empty() && says(next)));
         if spaced {
             out.push_str(ending);
         }
@@ -147,24 +150,56 @@ mod tests {
     const NEW: &str = "- name: b\n  config: clusters/b.jsonnet\n  live: {kubernetes: {context: \"b\"}}\n  aws: {region: \"us-west-2\"}\n";
 
     fn indented(by: usize) -> String {
-        NEW.lines().map(|line| format!("{}{line}\n", " ".repeat(by))).collect()
+        NEW.lines()
+            .map(|line| format!("{}{line}\n", " ".repeat(by)))
+            .collect()
     }
 
     #[test]
     fn the_entry_goes_behind_the_others_and_nothing_else_changes() {
         let one = "- {name: a, config: a.json, live: {assumed: a.json}}\n";
         let rows = [
-            (format!("{HEAD}clusters:\n{one}"), format!("{HEAD}clusters:\n{one}{NEW}")),
-            (format!("{HEAD}clusters: # all\n  {one}# end\nprune: [x]\n"), format!("{HEAD}clusters: # all\n  {one}{}# end\nprune: [x]\n", indented(2))),
-            (format!("{HEAD}clusters:\n  # one\n\n  {one}\n  {}\n", one.replace("name: a", "name: c").trim_end()), format!("{HEAD}clusters:\n  # one\n\n  {one}\n  {}\n{}", one.replace("name: a", "name: c"), indented(2)).replace("}}\n\n  - name: b", "}}\n\n  - name: b")),
-            (format!("{HEAD}clusters:\n  {}", one.trim_end()), format!("{HEAD}clusters:\n  {one}{}", indented(2))),
+            (
+                format!("{HEAD}clusters:\n{one}"),
+                format!("{HEAD}clusters:\n{one}{NEW}"),
+            ),
+            (
+                format!("{HEAD}clusters: # all\n  {one}# end\nprune: [x]\n"),
+                format!(
+                    "{HEAD}clusters: # all\n  {one}{}# end\nprune: [x]\n",
+                    indented(2)
+                ),
+            ),
+            (
+                format!(
+                    "{HEAD}clusters:\n  # one\n\n  {one}\n  {}\n",
+                    one.replace("name: a", "name: c").trim_end()
+                ),
+                format!(
+                    "{HEAD}clusters:\n  # one\n\n  {one}\n  {}\n{}",
+                    one.replace("name: a", "name: c"),
+                    indented(2)
+                )
+                .replace("}}\n\n  - name: b", "}}\n\n  - name: b"),
+            ),
+            (
+                format!("{HEAD}clusters:\n  {}", one.trim_end()),
+                format!("{HEAD}clusters:\n  {one}{}", indented(2)),
+            ),
         ];
         for (before, expected) in rows {
-            assert_eq!(entry("b").add_to(&before).as_deref(), Some(expected.as_str()), "{before}");
+            assert_eq!(
+                entry("b").add_to(&before).as_deref(),
+                Some(expected.as_str()),
+                "{before}"
+            );
         }
         let windows = format!("{HEAD}clusters:\n{one}").replace('\n', "\r\n");
         let added = entry("b").add_to(&windows).unwrap();
-        assert_eq!(added, format!("{HEAD}clusters:\n{one}{NEW}").replace('\n', "\r\n"));
+        assert_eq!(
+            added,
+            format!("{HEAD}clusters:\n{one}{NEW}").replace('\n', "\r\n")
+        );
     }
 
     #[test]
@@ -175,7 +210,9 @@ mod tests {
             format!("{HEAD}clusters: &all\n- {one}\n"),
             format!("{HEAD}policy: {{}}\n"),
             format!("{HEAD}clusters:\n- {one}\n---\nkind: Fleet\n"),
-            format!("{{\"apiVersion\": \"stairway/v1\", \"kind\": \"Fleet\", \"clusters\": [{one}]}}"),
+            format!(
+                "{{\"apiVersion\": \"stairway/v1\", \"kind\": \"Fleet\", \"clusters\": [{one}]}}"
+            ),
             "clusters:\n- [\n".to_owned(),
         ] {
             assert_eq!(entry("b").add_to(&text), None, "{text}");
@@ -187,7 +224,9 @@ mod tests {
     #[test]
     fn names_that_yaml_reads_as_something_else_are_quoted() {
         for name in ["true", "null", "1e3", "on", "0x1F"] {
-            let text = format!("{HEAD}clusters:\n- {{name: a, config: a.json, live: {{assumed: a.json}}}}\n");
+            let text = format!(
+                "{HEAD}clusters:\n- {{name: a, config: a.json, live: {{assumed: a.json}}}}\n"
+            );
             let added = entry(name).add_to(&text);
             assert!(added.is_some(), "{name}");
         }

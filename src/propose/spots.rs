@@ -26,7 +26,9 @@ pub(super) fn find(file: usize, source: &SourceFile, old: &str, new: &str) -> Ve
         // What `importstr` reads may be of any kind.
         None => Vec::new(),
     };
-    let spots = ranges.into_iter().filter(|(start, end)| text.get(*start..*end) == Some(old));
+    let spots = ranges
+        .into_iter()
+        .filter(|(start, end)| text.get(*start..*end) == Some(old));
     spots
         .map(|(start, end)| Spot {
             file,
@@ -126,7 +128,11 @@ fn words(text: &str, old: &str) -> Vec<(usize, usize)> {
     let mut line_start = 0;
     for line in text.split_inclusive('\n') {
         let code = line.find(" #").map_or(line, |end| &line[..end]);
-        let code = if line.trim_start().starts_with('#') { "" } else { code };
+        let code = if line.trim_start().starts_with('#') {
+            ""
+        } else {
+            code
+        };
         for (start, _) in code.match_indices(old) {
             let end = start + old.len();
             let before = code[..start].chars().next_back();

@@ -51,18 +51,29 @@ fn half_a_rename_is_none_and_the_rest_is_kept() {
 
 #[test]
 fn nothing_is_found_where_nothing_stands() {
-    let edit = find(&json!({"v": "1.33"}), &[rewrite(VERSION, "/w", "1.33", "1.34")]);
+    let edit = find(
+        &json!({"v": "1.33"}),
+        &[rewrite(VERSION, "/w", "1.33", "1.34")],
+    );
     assert_eq!(edit, Edit::default());
 }
 
 #[test]
 fn spots_are_values_and_no_comments_keys_or_parts() {
     let rows = [
-        ("x.jsonnet", "// 'a'\nlocal b = 'a';  # \"a\"\n/* 'a' */ ['ab', \"a\", |||\n  'a'\n|||, @'a']", 3),
+        (
+            "x.jsonnet",
+            "// 'a'\nlocal b = 'a';  # \"a\"\n/* 'a' */ ['ab', \"a\", |||\n  'a'\n|||, @'a']",
+            3,
+        ),
         ("x.jsonnet", "'it\\'s', 'a'", 1),
         ("x.jsonnet", "'unfinished", 0),
         ("x.jsonnet", "'a", 0),
-        ("x.yaml", "# a\nname: a # a\nlist: [a, \"a\", b-a, a.b]\na: 1\n", 3),
+        (
+            "x.yaml",
+            "# a\nname: a # a\nlist: [a, \"a\", b-a, a.b]\na: 1\n",
+            3,
+        ),
         ("x.txt", "'a'", 0),
     ];
     for (path, text, count) in rows {
@@ -70,6 +81,10 @@ fn spots_are_values_and_no_comments_keys_or_parts() {
             path: path.to_owned(),
             text: text.to_owned(),
         };
-        assert_eq!(spots::find(0, &source, "a", "b").len(), count, "{path}: {text}");
+        assert_eq!(
+            spots::find(0, &source, "a", "b").len(),
+            count,
+            "{path}: {text}"
+        );
     }
 }

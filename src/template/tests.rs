@@ -33,7 +33,13 @@ fn answers(given: &[(&str, &str)]) -> Result<Answers, TemplateError> {
 
 #[test]
 fn answers_replace_literals_and_nothing_else() {
-    let given = answers(&[("name", "reef"), ("zones", "c, d"), ("note", "it's \"$1\""), ("size", "5"), ("spot", "true")]);
+    let given = answers(&[
+        ("name", "reef"),
+        ("zones", "c, d"),
+        ("note", "it's \"$1\""),
+        ("size", "5"),
+        ("spot", "true"),
+    ]);
     let text = small().generate(&given.unwrap());
     assert_eq!(
         text,
@@ -73,7 +79,10 @@ fn hostile_answers_are_refused() {
     ];
     for (name, answer) in rows {
         let error = answers(&[("name", "ok"), (name, answer)]).unwrap_err();
-        assert!(matches!(error, TemplateError::BadAnswer { .. }), "{name}={answer}: {error}");
+        assert!(
+            matches!(error, TemplateError::BadAnswer { .. }),
+            "{name}={answer}: {error}"
+        );
     }
 }
 
@@ -86,26 +95,62 @@ fn unknown_and_missing_answers_list_the_parameters() {
     );
     assert_eq!(error.hint().unwrap(), "did you mean `--answer name=…`?");
     let error = answers(&[]).unwrap_err();
-    assert_eq!(error.to_string(), "The template needs more answers:\n  name (cluster): the name");
+    assert_eq!(
+        error.to_string(),
+        "The template needs more answers:\n  name (cluster): the name"
+    );
 }
 
 #[test]
 fn a_template_that_does_not_fit_itself_is_refused_with_its_line() {
     let rows = [
-        ("//: template v1\n//: param x word: x\n", "t:2: not exactly one line begins with `local x = `"),
-        ("//: template v1\n//: param x word: x\nlocal x = 'a';\nlocal x = 'b';\n", "t:2: not exactly one"),
-        ("//: template v1\n//: param x word: x\nlocal x = 'a' + 'b';\n", "t:3: `x` is not one plain literal"),
-        ("//: template v1\n//: param x word: x\nlocal x = ['a' 'b'];\n", "t:3: `x` is not one plain literal"),
-        ("//: template v1\n//: param x minor: x\nlocal x = 'a';\n", "t:3: `x=a` cannot be"),
-        ("//: template v1\n//: param x size: x\nlocal x = 'a';\n", "t:2: there is no kind `size`"),
-        ("//: template v1\n//: param x word\nlocal x = 'a';\n", "t:2: a parameter is declared as"),
-        ("//: template v1\n//: param a-b word: x\n", "t:2: `a-b` cannot be the name"),
-        ("//: template v1\n//: param x word: x\n//: param x word: x\nlocal x = 'a';\n", "t:3: `x` is declared twice"),
+        (
+            "//: template v1\n//: param x word: x\n",
+            "t:2: not exactly one line begins with `local x = `",
+        ),
+        (
+            "//: template v1\n//: param x word: x\nlocal x = 'a';\nlocal x = 'b';\n",
+            "t:2: not exactly one",
+        ),
+        (
+            "//: template v1\n//: param x word: x\nlocal x = 'a' + 'b';\n",
+            "t:3: `x` is not one plain literal",
+        ),
+        (
+            "//: template v1\n//: param x word: x\nlocal x = ['a' 'b'];\n",
+            "t:3: `x` is not one plain literal",
+        ),
+        (
+            "//: template v1\n//: param x minor: x\nlocal x = 'a';\n",
+            "t:3: `x=a` cannot be",
+        ),
+        (
+            "//: template v1\n//: param x size: x\nlocal x = 'a';\n",
+            "t:2: there is no kind `size`",
+        ),
+        (
+            "//: template v1\n//: param x word\nlocal x = 'a';\n",
+            "t:2: a parameter is declared as",
+        ),
+        (
+            "//: template v1\n//: param a-b word: x\n",
+            "t:2: `a-b` cannot be the name",
+        ),
+        (
+            "//: template v1\n//: param x word: x\n//: param x word: x\nlocal x = 'a';\n",
+            "t:3: `x` is declared twice",
+        ),
         ("{ name: 'x' }\n", "`t` is no template of stairway"),
         ("", "`t` is no template of stairway"),
-        ("local x = '{{ cluster_name }}';\n", "`t` is a jinja template"),
+        (
+            "local x = '{{ cluster_name }}';\n",
+            "`t` is a jinja template",
+        ),
         ("{% for hub in hubs %}\n", "`t` is a jinja template"),
-        ("local x = '<< cluster_name >>';\n", "`t` is a jinja template"),
+        (
+            "local x = '<< cluster_name >>';\n",
+            "`t` is a jinja template",
+        ),
     ];
     for (text, expected) in rows {
         let error = Template::read(text, "t").unwrap_err();
@@ -116,9 +161,22 @@ fn a_template_that_does_not_fit_itself_is_refused_with_its_line() {
 #[test]
 fn the_template_in_the_program_reads() {
     let template = Template::read(crate::starter::TEMPLATE, "cluster.jsonnet").unwrap();
-    let names: Vec<&str> = template.parameters.iter().map(|p| p.name.as_str()).collect();
+    let names: Vec<&str> = template
+        .parameters
+        .iter()
+        .map(|p| p.name.as_str())
+        .collect();
     assert_eq!(
         names,
-        ["name", "region", "version", "hubs", "core", "users", "workers", "generation"]
+        [
+            "name",
+            "region",
+            "version",
+            "hubs",
+            "core",
+            "users",
+            "workers",
+            "generation"
+        ]
     );
 }

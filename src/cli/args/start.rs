@@ -116,7 +116,11 @@ pub enum TemplateCommand {
 #[derive(Debug, Args)]
 pub struct TemplateDiffArgs {
     /// The cluster's name
-    #[arg(value_name = "CLUSTER", required_unless_present = "all", conflicts_with = "all")]
+    #[arg(
+        value_name = "CLUSTER",
+        required_unless_present = "all",
+        conflicts_with = "all"
+    )]
     pub cluster: Option<String>,
     /// Every cluster that was generated
     #[arg(long)]

@@ -4,6 +4,7 @@ use crate::cli::args::{InitArgs, InitCommand};
 use crate::cli::error::CliError;
 use crate::cli::exit_code;
 use crate::cli::session::Session;
+use crate::config::FLEET_NAMES;
 use crate::files::{self, FileError};
 use crate::overlay::Overlay;
 use crate::render::RenderOptions;
@@ -44,7 +45,16 @@ pub(crate) fn run(session: &mut Session<'_>, request: &InitArgs) -> Result<u8, C
                 taken.push(path.clone());
             }
         }
-        let keeps = |path: &String| request.keep_existing && path != starter::FLEET_PATH;
+        // Two files that could be the fleet would be none.
+        let others = FLEET_NAMES
+            .iter()
+            .filter(|name| **name != starter::FLEET_PATH);
+        let others = others.filter(|name| files::exists(&folder.join(name)));
+        let others: Vec<String> = others.map(|name| (*name).to_owned()).collect();
+        taken.extend(others.iter().cloned());
+        let keeps = |path: &String| {
+            request.keep_existing && path != starter::FLEET_PATH && !others.contains(path)
+        };
         let (kept, taken): (Vec<String>, Vec<String>) = taken.into_iter().partition(keeps);
         if !taken.is_empty() {
             return Err(CliError::user(format!(
@@ -55,23 +65,30 @@ pub(crate) fn run(session: &mut Session<'_>, request: &InitArgs) -> Result<u8, C
             .hint("name another folder, move them away, or leave them as they are with `--keep-existing`"));
         }
         for path in kept {
-            session.terminal.warn(&format!("`{path}` is there already and stays as it is"));
+            session
+                .terminal
+                .warn(&format!("`{path}` is there already and stays as it is"));
             files.remove(&path);
         }
     }
     let tree = tree(dir, &files);
     if request.dry_run {
         session.terminal.data(&tree)?;
+        session.terminal.flush()?;
         session.terminal.say("Nothing was written: --dry-run");
         return Ok(exit_code::DONE);
     }
     if here {
         fill(&folder, &files)?;
     } else {
-        let bytes = files.iter().map(|(path, text)| (path.clone(), text.clone().into_bytes()));
+        let bytes = files
+            .iter()
+            .map(|(path, text)| (path.clone(), text.clone().into_bytes()));
         files::write_dir_atomic(&folder, &bytes.collect())?;
     }
     session.terminal.data(&tree)?;
+    // The tree comes before what is said about it.
+    session.terminal.flush()?;
     next(session, dir, &request.name);
     Ok(exit_code::DONE)
 }
@@ -161,7 +178,10 @@ fn in_the_way(
     unfinished: &BTreeMap<String, String>,
 ) -> Result<bool, FileError> {
     let full = folder.join(path);
-    let above = full.ancestors().skip(1).take_while(|above| *above != folder);
+    let above = full
+        .ancestors()
+        .skip(1)
+        .take_while(|above| *above != folder);
     for parent in above {
         // A link could lead anywhere.
         if files::is_link(parent).is_ok_and(|link| link || !files::is_dir(parent)) {
@@ -192,8 +212,9 @@ fn fill(folder: &Path, files: &Files) -> Result<(), FileError> {
         .map(|(path, text)| (path, Digest::of(text.as_bytes()).to_string()))
         .collect();
     files::write_atomic(&mark, format!("{:#}\n", json!(digests)).as_bytes())?;
-    let (last, others): (Vec<_>, Vec<_>) =
-        files.iter().partition(|(path, _)| *path == starter::FLEET_PATH);
+    let (last, others): (Vec<_>, Vec<_>) = files
+        .iter()
+        .partition(|(path, _)| *path == starter::FLEET_PATH);
     for (path, text) in others.into_iter().chain(last) {
         files::write_atomic(&folder.join(path), text.as_bytes())?;
     }

@@ -147,7 +147,10 @@ pub(crate) fn run(session: &mut Session<'_>, request: &InitClusterArgs) -> Resul
     if template_name == starter::BUILTIN
         && !files::exists(&ground.folder.join(starter::LIBRARY_PATH))
     {
-        new.insert(starter::LIBRARY_PATH.to_owned(), starter::LIBRARY.to_owned());
+        new.insert(
+            starter::LIBRARY_PATH.to_owned(),
+            starter::LIBRARY.to_owned(),
+        );
     }
     let documents = try_out(&ground, &config, &new)?;
     let region = check_documents(&documents, name)?;
@@ -157,31 +160,47 @@ pub(crate) fn run(session: &mut Session<'_>, request: &InitClusterArgs) -> Resul
     }
     refuse_what_is_there(&ground, name, &new)?;
     let fleet_text = match &ground.fleet {
-        Some((path, fleet)) if !request.no_entry => Some((path, edited(path, &fleet.shown, &entry)?)),
+        Some((path, fleet)) if !request.no_entry => {
+            Some((path, edited(path, &fleet.shown, &entry)?))
+        }
         Some(_) | None => None,
     };
     let printed = entry.lines().join("\n") + "\n";
     if request.dry_run {
         session.terminal.data(&text)?;
-        session.terminal.say(&format!("The entry of the fleet file:\n{printed}Nothing was written: --dry-run"));
+        session.terminal.flush()?;
+        session.terminal.say(&format!(
+            "The entry of the fleet file:\n{printed}Nothing was written: --dry-run"
+        ));
         return Ok(exit_code::DONE);
     }
-    // The record first and the fleet file last: a run that is killed leaves nothing that counts.
-    let (records, others): (Vec<_>, Vec<_>) =
-        new.iter().partition(|(path, _)| path.starts_with(crate::template::GENERATED_FOLDER));
+    write(session, &ground, &new)?;
+    if let Some((path, text)) = fleet_text {
+        files::write_atomic(path, text.as_bytes())?;
+        let printed = printed.trim_end();
+        let line = format!("Added `{name}` to the fleet file:\n{printed}");
+        session.terminal.say(&line);
+    } else {
+        let line = "Add this to `clusters` of the fleet file:";
+        session.terminal.say(line);
+        session.terminal.data(&printed)?;
+        session.terminal.flush()?;
+    }
+    let line = format!("Next:\n  stairway render {config}\n  stairway plan {name}");
+    session.terminal.say(&line);
+    Ok(exit_code::DONE)
+}
+
+/// Writes the record before anything else: a run that is killed leaves nothing that counts.
+fn write(session: &mut Session<'_>, ground: &Ground, new: &Texts) -> Result<(), CliError> {
+    let (records, others): (Vec<_>, Vec<_>) = new
+        .iter()
+        .partition(|(path, _)| path.starts_with(crate::template::GENERATED_FOLDER));
     for (path, text) in records.into_iter().chain(others) {
         files::write_atomic(&ground.folder.join(path), text.as_bytes())?;
         session.terminal.say(&format!("Wrote {path}"));
     }
-    if let Some((path, text)) = fleet_text {
-        files::write_atomic(path, text.as_bytes())?;
-        session.terminal.say(&format!("Added `{name}` to the fleet file:\n{}", printed.trim_end()));
-    } else {
-        session.terminal.say("Add this to `clusters` of the fleet file:");
-        session.terminal.data(&printed)?;
-    }
-    session.terminal.say(&format!("Next:\n  stairway render {config}\n  stairway plan {name}"));
-    Ok(exit_code::DONE)
+    Ok(())
 }
 
 /// The name must be free, and there must be a fleet file that can be edited.
@@ -194,10 +213,14 @@ fn check_fleet(ground: &Ground, request: &InitClusterArgs) -> Result<(), CliErro
         return Err(CliError::user(format!(
             "Adding `{name}` to the fleet failed: no fleet file is in this folder or above it"
         ))
-        .hint("begin a repository with `stairway init .`, or add `--no-entry` for the config alone"));
+        .hint(
+            "begin a repository with `stairway init .`, or add `--no-entry` for the config alone",
+        ));
     };
     let same = |entry: &&ClusterEntry| {
-        let stem = Path::new(&entry.config).file_stem().and_then(|s| s.to_str());
+        let stem = Path::new(&entry.config)
+            .file_stem()
+            .and_then(|s| s.to_str());
         entry.name.as_deref().or(stem) == Some(name)
     };
     if let Some(entry) = fleet.file.clusters.iter().find(same) {
@@ -205,7 +228,9 @@ fn check_fleet(ground: &Ground, request: &InitClusterArgs) -> Result<(), CliErro
             "`{}` has a cluster `{name}` already: its config is `{}`",
             fleet.shown, entry.config
         ))
-        .hint(format!("`stairway template diff {name}` shows what its template changed since")));
+        .hint(format!(
+            "`stairway template diff {name}` shows what its template changed since"
+        )));
     }
     if SourceFormat::of(path) != Some(SourceFormat::Yaml) && !request.no_entry {
         return Err(CliError::user(format!(
@@ -226,7 +251,11 @@ fn template_name(
         return ground.inner(&session.ambient.cwd.join(path));
     }
     let usual = ground.folder.join(starter::TEMPLATE_PATH);
-    let name = if files::is_file(&usual) { starter::TEMPLATE_PATH } else { starter::BUILTIN };
+    let name = if files::is_file(&usual) {
+        starter::TEMPLATE_PATH
+    } else {
+        starter::BUILTIN
+    };
     Ok(name.to_owned())
 }
 
@@ -240,8 +269,18 @@ fn answers(
     if template.parameter("name").is_ok() {
         typed.push(("name".to_owned(), request.name.clone()));
     }
-    typed.extend(request.region.iter().map(|region| ("region".to_owned(), region.clone())));
-    typed.extend(request.version.iter().map(|minor| ("version".to_owned(), minor.to_string())));
+    typed.extend(
+        request
+            .region
+            .iter()
+            .map(|region| ("region".to_owned(), region.clone())),
+    );
+    typed.extend(
+        request
+            .version
+            .iter()
+            .map(|minor| ("version".to_owned(), minor.to_string())),
+    );
     if !request.hub.is_empty() {
         typed.push(("hubs".to_owned(), request.hub.join(",")));
     }
@@ -261,7 +300,10 @@ fn answers(
         if parameter.kind == ParameterKind::Minor
             && let Some(minor) = starter::newest_minor(session.catalog, session.ambient.now)
         {
-            session.terminal.say(&format!("{}: {minor}, the newest in standard support", parameter.name));
+            session.terminal.say(&format!(
+                "{}: {minor}, the newest in standard support",
+                parameter.name
+            ));
             answers.insert(parameter.name.clone(), Value::from(minor.to_string()));
         } else if can_ask {
             answers.insert(parameter.name.clone(), asked(session, parameter)?);
@@ -320,12 +362,17 @@ fn try_out(ground: &Ground, config: &str, new: &Texts) -> Result<Vec<Value>, Cli
 /// What was generated must be this cluster. Returns its region.
 fn check_documents(documents: &[Value], name: &str) -> Result<Option<String>, CliError> {
     let failed = |why: String| {
-        CliError::user(format!("Generating `{name}` failed, and nothing was written: {why}"))
-            .hint("see what comes out: add `--dry-run`, or mend the template")
+        CliError::user(format!(
+            "Generating `{name}` failed, and nothing was written: {why}"
+        ))
+        .hint("see what comes out: add `--dry-run`, or mend the template")
     };
     let configs = read_documents(documents).map_err(|error| failed(error.to_string()))?;
     let (found, region) = match configs.as_slice() {
-        [Config::Eks(desired)] => (desired.cluster.name.clone(), Some(desired.cluster.region.clone())),
+        [Config::Eks(desired)] => (
+            desired.cluster.name.clone(),
+            Some(desired.cluster.region.clone()),
+        ),
         [Config::EksAnywhere(config)] => (config.name.clone(), None),
         several => return Err(failed(format!("it renders to {} clusters", several.len()))),
     };
@@ -345,7 +392,10 @@ fn entry(
     region: Option<String>,
 ) -> Result<(NewEntry, Option<String>), CliError> {
     let name = &request.name;
-    let clusters = ground.fleet.as_ref().map(|(_, fleet)| fleet.file.clusters.as_slice());
+    let clusters = ground
+        .fleet
+        .as_ref()
+        .map(|(_, fleet)| fleet.file.clusters.as_slice());
     let playground = clusters.is_some_and(|all| all.iter().all(|one| one.live.world.is_some()));
     let mut world = None;
     let live = match (&request.live, &request.context) {
@@ -413,7 +463,10 @@ fn refuse_what_is_there(ground: &Ground, name: &str, new: &Texts) -> Result<(), 
         "Generating `{name}` failed: these are in the way, and nothing was written:\n  {}",
         taken.join("\n  ")
     ))
-    .hint(format!("move them away, for example `mv {0} {0}.old`", taken.first().copied().unwrap_or_default())))
+    .hint(format!(
+        "move them away, for example `mv {0} {0}.old`",
+        taken.first().copied().unwrap_or_default()
+    )))
 }
 
 /// Returns the fleet file's text with the entry.

@@ -44,7 +44,9 @@ pub(crate) fn run(session: &mut Session<'_>, request: &PlanRequest) -> Result<u8
     for one in &selected.requests {
         for report in plans(session, request, one) {
             let told = match report {
-                Ok((loaded, planned)) => propose(session, request, one, &loaded, &planned, &mut patches),
+                Ok((loaded, planned)) => {
+                    propose(session, request, one, &loaded, &planned, &mut patches)
+                }
                 Err(error) => Err(error),
             };
             match told {
@@ -59,7 +61,11 @@ pub(crate) fn run(session: &mut Session<'_>, request: &PlanRequest) -> Result<u8
     }
     let failed = !errors.is_empty();
     session.fail(errors);
-    Ok(if failed { exit_code::ERROR } else { exit_code::DONE })
+    Ok(if failed {
+        exit_code::ERROR
+    } else {
+        exit_code::DONE
+    })
 }
 
 type Outcome = Result<(Loaded, Planned), ClusterError>;
@@ -112,10 +118,10 @@ fn propose(
     };
     let plan = &planned.plan;
     let mut said = vec![format!("{name}: {}", summary_line(&plan.summary))];
-    if !plan.not_now.is_empty() {
+    let held = plan.not_now.len();
+    if held > 0 {
         said.push(format!(
-            "{name}: {} of its steps are held back now; the edit asks for them all the same",
-            plan.not_now.len()
+            "{name}: {held} of its steps are held back now; the edit asks for them all the same"
         ));
     }
     let Config::Eks(desired) = &loaded.config else {
@@ -126,12 +132,16 @@ fn propose(
     let wanted = rewrites(&loaded.documents, desired, to.as_deref(), &renames);
     if to.is_some() && desired.version.is_none() {
         let config = &loaded.inputs.config;
-        let error = format!("Editing `{config}` failed: it has no `metadata.version` that could be changed");
+        let error = format!(
+            "Editing `{config}` failed: it has no `metadata.version` that could be changed"
+        );
         let hint = format!("write `version: '{}'` into it", to.unwrap_or_default());
         return Err(fail(error, Some(hint)));
     }
     if wanted.is_empty() {
-        said.push(format!("{name}: nothing to propose: git asks for this already"));
+        said.push(format!(
+            "{name}: nothing to propose: git asks for this already"
+        ));
         return Ok(said);
     }
     let options = RenderOptions {
@@ -158,22 +168,40 @@ fn propose(
     };
     let edit = cluster.edit(&sources)?;
     said.extend(cluster.words(&edit));
+    if edit.texts.is_empty() {
+        said.push(format!("{name}: nothing to propose"));
+    }
+    add(patches, edit, &overlay, &sources, name)?;
+    Ok(said)
+}
+
+/// Adds an edit to the patches. Clusters may be rendered from one file.
+fn add(
+    patches: &mut Patches,
+    edit: Edit,
+    overlay: &Overlay,
+    sources: &[SourceFile],
+    name: &str,
+) -> Result<(), ClusterError> {
     for (path, after) in edit.texts {
         let full = overlay.root().join(&path);
         let before = sources.iter().find(|source| source.path == path);
         let before = before.map_or_else(String::new, |source| source.text.clone());
-        match patches.get(&full) {
-            Some(known) if known.after != after => {
-                let error = format!(
+        let known = patches.get(&full);
+        if known.is_some_and(|known| known.after != after) {
+            return Err(ClusterError {
+                name: name.to_owned(),
+                error: format!(
                     "Two of the selected clusters need different edits of `{path}`, and one patch can have only one"
-                );
-                let hint = format!("propose them one after the other, this one next: `stairway plan {name} … --propose`");
-                return Err(fail(error, Some(hint)));
-            }
-            Some(_) | None => patches.insert(full, Patched { before, after }),
-        };
+                ),
+                hint: Some(format!(
+                    "propose them one after the other, this one next: `stairway plan {name} … --propose`"
+                )),
+            });
+        }
+        patches.insert(full, Patched { before, after });
     }
-    Ok(said)
+    Ok(())
 }
 
 /// What the search for one cluster's edit goes by.
@@ -213,7 +241,8 @@ impl Cluster<'_> {
                 }
             }
             if !has_version {
-                break;
+                // Names may stay as they are; a version may not.
+                return Ok(Edit::default());
             }
         }
         Err(self.not_found(shared))
@@ -221,17 +250,16 @@ impl Cluster<'_> {
 
     fn not_found(&self, shared: Option<String>) -> ClusterError {
         let config = &self.loaded.inputs.config;
-        let wanted = match self.to {
-            Some(to) => format!("ask for {to}"),
-            None => "name its groups as the plan does".to_owned(),
-        };
+        let to = self.to.unwrap_or_default();
         let why = shared.unwrap_or_else(|| {
             "no text in it or in what it imports could be changed with exactly this effect; the value may come from a variable of the fleet file, or be computed".to_owned()
         });
         ClusterError {
             name: self.loaded.name.clone(),
-            error: format!("Editing `{config}` so that it would {wanted} failed: {why}"),
-            hint: Some(format!("`stairway render {config}` shows what it renders to; edit it by hand")),
+            error: format!("Editing `{config}` so that it asks for {to} failed: {why}"),
+            hint: Some(format!(
+                "`stairway render {config}` shows what it renders to; edit it by hand"
+            )),
         }
     }
 
@@ -257,7 +285,12 @@ impl Cluster<'_> {
         let replaced_in_git = |group: &&String| !edit.done.contains(*group);
         let options = PlanOptions {
             to: None,
-            replace: asked.replace.iter().filter(replaced_in_git).cloned().collect(),
+            replace: asked
+                .replace
+                .iter()
+                .filter(replaced_in_git)
+                .cloned()
+                .collect(),
             prune: asked.prune.clone(),
         };
         plan_cluster(&loaded, &options, self.session.catalog)
@@ -295,7 +328,13 @@ impl Cluster<'_> {
             &selected.requests,
             &options,
             self.session.catalog,
-            &|loaded| Ok(loaded.inputs.imports.keys().any(|path| edit.texts.contains_key(path))),
+            &|loaded| {
+                Ok(loaded
+                    .inputs
+                    .imports
+                    .keys()
+                    .any(|path| edit.texts.contains_key(path)))
+            },
             &|| (),
             &mut |report: Report<bool>| {
                 if matches!(report.outcome, Some(Ok(true))) && report.name != self.loaded.name {
@@ -328,15 +367,27 @@ impl Cluster<'_> {
             .iter()
             .partition(|(old, _)| edit.done.contains(*old));
         if !renamed.is_empty() {
-            let renamed: Vec<String> = renamed.iter().map(|(old, new)| format!("{old} → {new}")).collect();
+            let renamed: Vec<String> = renamed
+                .iter()
+                .map(|(old, new)| format!("{old} → {new}"))
+                .collect();
             parts.push(format!("renames {}", renamed.join(", ")));
         }
-        let mut said = vec![format!("{name}: {}: {}", edit.places.join(", "), parts.join("; "))];
+        let mut said = Vec::new();
+        if !parts.is_empty() {
+            said.push(format!(
+                "{name}: {}: {}",
+                edit.places.join(", "),
+                parts.join("; ")
+            ));
+        }
         if !kept.is_empty() {
+            let many = kept.len() > 1;
             let kept: Vec<String> = kept.iter().map(|(old, _)| format!("`{old}`")).collect();
             said.push(format!(
-                "{name}: {} keep their names in git: no edit renames exactly what the plan replaces and leaves its steps as they are. None is needed: their new groups are tagged `{DECLARED_AS}`, so the next plan is empty",
-                kept.join(", ")
+                "{name}: {} in git: no edit renames exactly what the plan replaces and leaves its steps as they are. None is needed: {} tagged `{DECLARED_AS}`, by which the next plan knows",
+                if many { format!("{} keep their names", kept.join(", ")) } else { format!("{} keeps its name", kept.join(", ")) },
+                if many { "the new groups are" } else { "the new group is" }
             ));
         }
         said
@@ -345,7 +396,11 @@ impl Cluster<'_> {
 
 fn steps(plan: &Plan) -> Vec<&str> {
     let later = plan.not_now.iter().map(|later| later.step.id.as_str());
-    plan.steps.iter().map(|step| step.id.as_str()).chain(later).collect()
+    plan.steps
+        .iter()
+        .map(|step| step.id.as_str())
+        .chain(later)
+        .collect()
 }
 
 /// Returns the groups that the plan makes under another name than git's, by their names in git. The
@@ -361,7 +416,9 @@ fn renames(planned: &Planned) -> BTreeMap<String, String> {
             let Action::Run { files, .. } = action else {
                 continue;
             };
-            let texts = files.iter().filter_map(|file| planned.files.get(&file.name));
+            let texts = files
+                .iter()
+                .filter_map(|file| planned.files.get(&file.name));
             for declared in texts.filter_map(|file| declared_as(&file.text, &step.subject)) {
                 found.insert(declared, step.subject.clone());
             }

@@ -30,7 +30,9 @@ pub(crate) fn run(session: &mut Session<'_>, request: &TemplateArgs) -> Result<u
         None => GeneratedRecord::all(&ground.folder)?,
     };
     if names.is_empty() {
-        session.terminal.say("No config here was generated from a template");
+        session
+            .terminal
+            .say("No config here was generated from a template");
     }
     let mut changed = false;
     let mut failed = false;
@@ -39,7 +41,10 @@ pub(crate) fn run(session: &mut Session<'_>, request: &TemplateArgs) -> Result<u
             Ok(fresh) => {
                 changed |= !fresh.patch.is_empty() || fresh.collides;
                 session.terminal.data(&fresh.patch)?;
-                fresh.said.iter().for_each(|line| session.terminal.say(line));
+                fresh
+                    .said
+                    .iter()
+                    .for_each(|line| session.terminal.say(line));
             }
             Err(error) if request.all => {
                 failed = true;
@@ -89,7 +94,8 @@ fn refresh(
     for collision in &merged.collisions {
         said.push(collision_words(&record.config, collision));
     }
-    let moved = merged.base != base || answers != record.answers || template_name != record.template;
+    let moved =
+        merged.base != base || answers != record.answers || template_name != record.template;
     let mut fresh = Fresh {
         patch: String::new(),
         said,
@@ -113,14 +119,17 @@ fn refresh(
     let (record_name, base_name) = GeneratedRecord::names(name);
     let record_now = files::read_text(&ground.folder.join(&record_name), TEMPLATE_BYTES_MAX)?;
     for (path, before, after) in [
+        (&record.config, &ours, &merged.text),
         (&base_name, &base, &merged.base),
         (&record_name, &record_now, &next.text()),
-        (&record.config, &ours, &merged.text),
     ] {
         let (_, shown) = patch_place(&ground.folder.join(path), &session.ambient.cwd);
         fresh.patch.push_str(&patch(Some(before), after, &shown));
     }
-    fresh.said.push(format!("{name}: {}", consequence(ground, &record.config, &ours, &merged.text)?));
+    fresh.said.push(format!(
+        "{name}: {}",
+        consequence(ground, &record.config, &ours, &merged.text)?
+    ));
     Ok(fresh)
 }
 
@@ -160,8 +169,11 @@ fn collision_words(config: &str, collision: &Collision) -> String {
     } = collision;
     let side = |text: &str| {
         let lines: Vec<&str> = text.lines().collect();
-        let mut shown: Vec<String> =
-            lines.iter().take(SHOWN_LINES).map(|line| format!("    {line}")).collect();
+        let mut shown: Vec<String> = lines
+            .iter()
+            .take(SHOWN_LINES)
+            .map(|line| format!("    {line}"))
+            .collect();
         if lines.len() > SHOWN_LINES {
             shown.push(format!("    … {} lines more", lines.len() - SHOWN_LINES));
         }
@@ -207,9 +219,14 @@ fn changed_values(old: &Value, new: &Value) -> usize {
     match (old, new) {
         (Value::Object(one), Value::Object(other)) => {
             let null = Value::Null;
-            let keys = one.keys().chain(other.keys().filter(|key| !one.contains_key(*key)));
+            let keys = one
+                .keys()
+                .chain(other.keys().filter(|key| !one.contains_key(*key)));
             keys.map(|key| {
-                changed_values(one.get(key).unwrap_or(&null), other.get(key).unwrap_or(&null))
+                changed_values(
+                    one.get(key).unwrap_or(&null),
+                    other.get(key).unwrap_or(&null),
+                )
             })
             .sum()
         }

@@ -91,13 +91,43 @@ mod tests {
     fn changes_of_both_sides_are_merged() {
         let rows = [
             ("nothing changed", "a\nb\n", "a\nb\n", "a\nb\n", "a\nb\n"),
-            ("theirs only", "a\nb\nc\n", "a\nb\nc\n", "a\nB\nc\n", "a\nB\nc\n"),
-            ("ours only", "a\nb\nc\n", "a\nB\nc\n", "a\nb\nc\n", "a\nB\nc\n"),
-            ("apart", "a\nb\nc\nd\n", "A\nb\nc\nd\n", "a\nb\nc\nD\n", "A\nb\nc\nD\n"),
+            (
+                "theirs only",
+                "a\nb\nc\n",
+                "a\nb\nc\n",
+                "a\nB\nc\n",
+                "a\nB\nc\n",
+            ),
+            (
+                "ours only",
+                "a\nb\nc\n",
+                "a\nB\nc\n",
+                "a\nb\nc\n",
+                "a\nB\nc\n",
+            ),
+            (
+                "apart",
+                "a\nb\nc\nd\n",
+                "A\nb\nc\nd\n",
+                "a\nb\nc\nD\n",
+                "A\nb\nc\nD\n",
+            ),
             ("the same in both", "a\nb\n", "a\nB\n", "a\nB\n", "a\nB\n"),
-            ("they add, we drop", "a\nb\nc\nd\n", "b\nc\nd\n", "a\nb\nc\nd\ne\n", "b\nc\nd\ne\n"),
+            (
+                "they add, we drop",
+                "a\nb\nc\nd\n",
+                "b\nc\nd\n",
+                "a\nb\nc\nd\ne\n",
+                "b\nc\nd\ne\n",
+            ),
             ("all is dropped", "a\n", "a\n", "", ""),
-            ("no line feed at the end", "a\nb\nc", "a\nb\nc", "A\nb\nc", "A\nb\nc"),
+            (
+                "no line feed at the end",
+                "a\nb\nc",
+                "a\nb\nc",
+                "A\nb\nc",
+                "A\nb\nc",
+            ),
         ];
         for (what, base, ours, theirs, expected) in rows {
             let merged = merge(base, ours, theirs);

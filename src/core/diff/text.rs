@@ -118,7 +118,10 @@ fn ended(name: String) -> String {
 
 /// Writes a name as git does: in quotes when it would not be read back otherwise.
 fn quoted(name: &str) -> String {
-    if !name.chars().any(|c| c.is_control() || matches!(c, '"' | '\\')) {
+    if !name
+        .chars()
+        .any(|c| c.is_control() || matches!(c, '"' | '\\'))
+    {
         return name.to_owned();
     }
     let mut text = String::from("\"");
