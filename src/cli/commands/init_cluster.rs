@@ -100,7 +100,7 @@ impl Ground {
     }
 
     /// Returns the path of a file in the root, for the renderer.
-    pub(super) fn from_root(&self, inner: &str) -> String {
+    pub(super) fn below_root(&self, inner: &str) -> String {
         let full = self.folder.join(inner);
         let inner = full.strip_prefix(&self.root).unwrap_or(&full);
         inner.to_string_lossy().into_owned()
@@ -111,7 +111,7 @@ impl Ground {
     /// # Errors
     /// The folder cannot be listed.
     pub(super) fn overlay(&self, inner: &str) -> Result<Overlay, CliError> {
-        let config = self.from_root(inner);
+        let config = self.below_root(inner);
         Ok(Overlay::planned(&self.root, &config, &RenderOptions::default()).with_all_files()?)
     }
 }
@@ -354,7 +354,7 @@ fn try_out(ground: &Ground, config: &str, new: &Texts) -> Result<Vec<Value>, Cli
     let texts: Texts = new
         .iter()
         .filter(|(path, _)| SourceFormat::of(Path::new(path)).is_some())
-        .map(|(path, text)| (ground.from_root(path), text.clone()))
+        .map(|(path, text)| (ground.below_root(path), text.clone()))
         .collect();
     ground.overlay(config)?.try_render(&texts)
 }

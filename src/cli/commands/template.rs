@@ -195,7 +195,7 @@ fn consequence(ground: &Ground, config: &str, ours: &str, new: &str) -> Result<S
         return Ok("the config stays as it is; only the record moves on".to_owned());
     }
     let overlay = ground.overlay(config)?;
-    let with = |text: &str| Texts::from([(ground.from_root(config), text.to_owned())]);
+    let with = |text: &str| Texts::from([(ground.below_root(config), text.to_owned())]);
     let mut rendered = overlay.render(&[with(ours), with(new)]).into_iter();
     let (before, after) = (rendered.next().flatten(), rendered.next().flatten());
     Ok(match (before, after) {
