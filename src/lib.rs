@@ -17,6 +17,9 @@
 //! * [`approvals`]: signed statements beside their plan, and what the owner asks of them.
 //! * [`vcs`]: the git revision of what was read, and files and committers of other revisions.
 //! * [`eksctl_schema`]: eksctl's own schema, to warn by.
+//! * [`template`]: templates of cluster files, and the records of what was generated.
+//! * [`starter`]: the files of a new repository.
+//! * [`propose`]: the edit of configs that makes them render to something else.
 //! * [`files`]: the one door to the file system.
 
 pub mod actuate;
@@ -27,7 +30,11 @@ pub mod drive;
 pub mod eksctl_schema;
 pub mod files;
 pub mod live;
+mod overlay;
 pub mod pipeline;
+pub mod propose;
 pub mod render;
+pub mod starter;
 pub mod store;
+pub mod template;
 pub mod vcs;

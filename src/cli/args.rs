@@ -7,7 +7,9 @@ mod world;
 
 pub use check::{CheckArgs, CheckFormat, ReviewArgs};
 pub use part::{MergeArgs, PartArgs};
-pub use start::{InitArgs, InitClusterArgs, InitCommand, TemplateArgs, TemplateCommand};
+pub use start::{
+    InitArgs, InitClusterArgs, InitCommand, TemplateArgs, TemplateCommand, TemplateDiffArgs,
+};
 pub use world::{WorldArgs, WorldCommand};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -252,6 +254,9 @@ pub struct PlanArgs {
     /// How to print
     #[arg(long, value_enum, default_value_t = PlanFormat::Table)]
     pub format: PlanFormat,
+    /// Print the edit of the configs that asks for what is planned, as a patch, and no plan
+    #[arg(long, conflicts_with_all = ["out", "format", "json_into", "detailed_exitcode"])]
+    pub propose: bool,
     #[command(flatten)]
     pub review: ReviewArgs,
     /// Exit with 2 for changes, 3 for a blocked cluster, 6 for an incomplete read
@@ -527,6 +532,8 @@ pub enum SchemaName {
     World,
     /// One line of a journal
     Journal,
+    /// How a config was generated from a template
+    Generated,
 }
 
 const RENDER_EXAMPLES: &str = "\
@@ -553,6 +560,7 @@ Examples:
   stairway plan 'prod-*' --format markdown
   stairway plan clusters/x.jsonnet --live x.observed.json --out plans
   stairway plan clusters/new.jsonnet --live clusters/old.jsonnet     a preview: what would it take?
+  stairway plan openscapes --to 1.34 --propose | git apply           the edit that asks for it
 
 Exit codes: 0 when every cluster got an answer, 1 on errors, 64 for a wrong command line.
 With --detailed-exitcode also 2 changes, 3 blocked, 6 incomplete read; the strongest of

@@ -374,7 +374,8 @@ pub(crate) fn face(plan: &Plan) -> String {
     lines.join("\n")
 }
 
-fn ask(question: &str) -> Result<String, CliError> {
+/// Asks on the terminal; an empty answer is also what the end of input gives.
+pub(crate) fn ask(question: &str) -> Result<String, CliError> {
     let failed = |error: std::io::Error| CliError::user(format!("Asking failed: {error}"));
     let mut out = std::io::stderr().lock();
     out.write_all(question.as_bytes()).map_err(failed)?;

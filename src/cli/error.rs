@@ -10,6 +10,7 @@ use crate::pipeline::SelectError;
 use crate::render::RenderError;
 use crate::store::StoreError;
 use crate::store::lock::LockError;
+use crate::template::{RecordError, TemplateError};
 use stairway_core::plan::wire::ClusterError;
 use std::error::Error;
 use std::io;
@@ -185,6 +186,26 @@ impl From<FileError> for CliError {
 impl From<RenderError> for CliError {
     fn from(error: RenderError) -> Self {
         Self::user(without_hint(&error)).maybe_hint(error.hint.clone())
+    }
+}
+
+impl From<TemplateError> for CliError {
+    fn from(error: TemplateError) -> Self {
+        let hint = error.hint();
+        match error {
+            TemplateError::Unknown { .. }
+            | TemplateError::BadAnswer { .. }
+            | TemplateError::Missing { .. } => Self::usage(error.to_string()).maybe_hint(hint),
+            TemplateError::NoTemplate { .. }
+            | TemplateError::Jinja { .. }
+            | TemplateError::Wrong { .. } => Self::user(error.to_string()).maybe_hint(hint),
+        }
+    }
+}
+
+impl From<RecordError> for CliError {
+    fn from(error: RecordError) -> Self {
+        Self::user(error.to_string()).maybe_hint(error.hint())
     }
 }
 

@@ -135,6 +135,8 @@ pub struct PlanRequest {
     pub out: Option<PathBuf>,
     /// How to print.
     pub format: PlanFormat,
+    /// The edit in git instead of the plan.
+    pub propose: bool,
     /// What to write besides.
     pub review: ReviewArgs,
     /// Exit with more than 0 and 1.
@@ -359,6 +361,7 @@ fn plan(args: PlanArgs, ambient: &Ambient) -> Result<PlanRequest, CliError> {
         at,
         out,
         format,
+        propose,
         review,
         detailed_exitcode,
     } = args;
@@ -374,6 +377,7 @@ fn plan(args: PlanArgs, ambient: &Ambient) -> Result<PlanRequest, CliError> {
         at,
         out,
         format,
+        propose,
         review,
         detailed_exitcode,
     })

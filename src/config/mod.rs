@@ -2,11 +2,13 @@
 
 mod compose;
 mod decisions;
+mod entry;
 mod error;
 mod file;
 mod nearest;
 mod shape;
 
+pub use entry::NewEntry;
 pub use error::{FleetError, FleetProblem};
 pub use file::{
     Approvals, AwsPins, ClusterEntry, FLEET_API, FLEET_KIND, FleetFile, KubernetesLive, Live,

@@ -20,6 +20,9 @@ const SET_FILE: &str = "planset.json";
 /// # Errors
 /// Nothing could be selected, or what was made cannot be written.
 pub(crate) fn run(session: &mut Session<'_>, request: &PlanRequest) -> Result<u8, CliError> {
+    if request.propose {
+        return super::propose::run(session, request);
+    }
     let tour = Tour {
         work: &request.work,
         verb: "Planning",

@@ -5,6 +5,7 @@ use crate::cli::error::CliError;
 use crate::cli::exit_code;
 use crate::cli::session::Session;
 use crate::config::FleetFile;
+use crate::template::GeneratedRecord;
 use schemars::{Schema, schema_for};
 use stairway_core::journal::Event;
 use stairway_core::model::Observation;
@@ -30,6 +31,7 @@ fn of(name: SchemaName) -> Schema {
         SchemaName::Fleet => schema_for!(FleetFile),
         SchemaName::World => schema_for!(WorldFile),
         SchemaName::Journal => schema_for!(Event),
+        SchemaName::Generated => schema_for!(GeneratedRecord),
     }
 }
 

@@ -4,6 +4,7 @@ mod assume;
 mod compare;
 pub mod generation;
 mod ignore;
+pub mod merge;
 pub mod normalize;
 pub mod text;
 

@@ -1,6 +1,6 @@
 //! Line differences of two texts with the changed words marked; the one door to `similar`.
 
-use similar::{ChangeTag, DiffOp, InlineChangeOptions, TextDiff};
+use similar::{Algorithm, ChangeTag, DiffOp, InlineChangeOptions, TextDiff};
 
 /// Lines longer than this are compared whole: word by word costs quadratic time on such lines.
 const INLINE_BYTES_MAX: usize = 4_000;
@@ -75,6 +75,92 @@ pub fn unified(
     lines
 }
 
+/// How many unchanged lines `git diff` shows around a change.
+const PATCH_LINES: usize = 3;
+
+/// Returns the change from `old` to `new` as `git apply` takes it; empty when the texts are equal.
+///
+/// `path` has `/` between its parts and is relative to the top of the work tree. None as `old` is a
+/// file that is to be made.
+pub fn patch(old: Option<&str>, new: &str, path: &str) -> String {
+    if old == Some(new) {
+        return String::new();
+    }
+    let (before, after) = (lines(old.unwrap_or_default()), lines(new));
+    let (from, to) = (quoted(&format!("a/{path}")), quoted(&format!("b/{path}")));
+    let mut text = format!("diff --git {from} {to}\n");
+    let from = if old.is_none() {
+        text.push_str("new file mode 100644\n");
+        "/dev/null".to_owned()
+    } else {
+        ended(from)
+    };
+    let diff = TextDiff::configure()
+        .newline_terminated(true)
+        .diff_slices(&before, &after);
+    let hunks = diff
+        .unified_diff()
+        .context_radius(PATCH_LINES)
+        .header(&from, &ended(to))
+        .to_string();
+    text.push_str(&hunks);
+    text
+}
+
+/// A tab ends a name with a space in it, as git writes it.
+fn ended(name: String) -> String {
+    if name.contains(' ') && !name.starts_with('"') {
+        name + "\t"
+    } else {
+        name
+    }
+}
+
+/// Writes a name as git does: in quotes when it would not be read back otherwise.
+fn quoted(name: &str) -> String {
+    if !name
+        .chars()
+        .any(|c| c.is_control() || matches!(c, '"' | '\\'))
+    {
+        return name.to_owned();
+    }
+    let mut text = String::from("\"");
+    for byte in name.bytes() {
+        match byte {
+            b'"' | b'\\' => text.extend(['\\', char::from(byte)]),
+            0x20..=0x7e => text.push(char::from(byte)),
+            _ => text.push_str(&format!("\\{byte:03o}")),
+        }
+    }
+    text.push('"');
+    text
+}
+
+/// Splits at line feeds only, each line with its own: what `git apply` calls a line.
+pub(super) fn lines(text: &str) -> Vec<&str> {
+    text.split_inclusive('\n').collect()
+}
+
+/// Returns for each line of `old` the line of `new` that it is, when it still is there; in order.
+pub(super) fn kept(old: &[&str], new: &[&str]) -> Vec<Option<usize>> {
+    let mut kept = vec![None; old.len()];
+    for op in similar::capture_diff_slices(Algorithm::Myers, old, new) {
+        if let DiffOp::Equal {
+            old_index,
+            new_index,
+            len,
+        } = op
+        {
+            for step in 0..len {
+                if let Some(place) = kept.get_mut(old_index + step) {
+                    *place = Some(new_index + step);
+                }
+            }
+        }
+    }
+    kept
+}
+
 fn short_lines(text: &str) -> bool {
     text.lines().all(|line| line.len() <= INLINE_BYTES_MAX)
 }
@@ -145,7 +231,7 @@ fn span(start: usize, end: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{DiffLineKind, unified};
+    use super::{DiffLineKind, patch, unified};
 
     #[test]
     fn equal_texts_have_no_lines() {
@@ -200,5 +286,20 @@ mod tests {
     fn an_added_file_is_one_hunk() {
         let lines = unified("", "a\nb\n", "live", "git", 3);
         assert_eq!(lines[2].text(), "@@ -0,0 +1,2 @@");
+    }
+
+    #[test]
+    fn a_patch_reads_as_git_writes_it() {
+        assert_eq!(patch(Some("a\n"), "a\n", "x"), "");
+        assert_eq!(
+            patch(Some("a\nb"), "a\nc", "x/y z.jsonnet"),
+            "diff --git a/x/y z.jsonnet b/x/y z.jsonnet\n--- a/x/y z.jsonnet\t\n+++ b/x/y z.jsonnet\t\n\
+             @@ -1,2 +1,2 @@\n a\n-b\n\\ No newline at end of file\n+c\n\\ No newline at end of file\n"
+        );
+        assert_eq!(
+            patch(None, "a\n", "new"),
+            "diff --git a/new b/new\nnew file mode 100644\n--- /dev/null\n+++ b/new\n@@ -0,0 +1 @@\n+a\n"
+        );
+        assert!(patch(Some(""), "a\n", "q\"\n").starts_with("diff --git \"a/q\\\"\\012\" "));
     }
 }
