@@ -32,7 +32,8 @@
 //! Inside [`plan`]: `propose` is the straight line, `draft` the plan while it
 //! is being made, `hops` the control plane, `nodes` what must happen to which
 //! group and when, `replace` how, `steps` what a step runs, `addons`,
-//! `rollback`, `undo` the way back from a run, `preflight`, `files`, `summary`.
+//! `rollback`, `undo` the way back from a run, `preflight`, `findings` what a
+//! reviewer should know, `exit` what a caller is told, `files`, `summary`.
 //!
 //! # Invariants, each with its test
 //!

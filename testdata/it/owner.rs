@@ -55,12 +55,12 @@ fn ignored_differences_are_shown_with_who_and_until_when_and_make_no_change() {
     let rule = "ignore:\n  - {path: \"nodegroup *\", cluster: \"*\", reason: \"frozen for the conference\", owner: events, expires: 2026-12-24}\n";
     let place = deciding(rule);
     let diff = place
-        .run(&["diff", "harbor", "--fleet", DEMO_FLEET])
+        .run(&["diff", "meadow", "--fleet", DEMO_FLEET])
         .expect(0);
     let words: String = diff.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(words.contains("ignored"), "{}", diff.stdout);
     assert!(words.contains("2026-12-24"), "{}", diff.stdout);
-    let plan = plan(&place, "harbor", 2);
+    let plan = plan(&place, "meadow", 2);
     let ignored = plan["differences"].as_array().expect("a list").iter();
     let ignored: Vec<&Value> = ignored.filter(|d| d["class"] == json!("ignored")).collect();
     assert!(!ignored.is_empty(), "{plan}");

@@ -138,16 +138,16 @@ fn lapse(draft: &Draft<'_>, decision: &Decision<'_>) -> Option<Finding> {
     let at = draft.input.at;
     let day = expires.day();
     let (code, severity, message) = if at >= *expires {
-        let message = format!("The {what} ran out on {day} ({why}). {effect}");
+        let message = format!("It ran out on {day} ({why}). {effect}");
         (expired, Severity::Blocking, message)
     } else if *unused {
-        let message = format!("The {what} covers nothing on this cluster ({why}).");
+        let message = format!("It covers nothing on this cluster ({why}).");
         (idle, Severity::Note, message)
     } else if expires.seconds_since(at) <= EXPIRES_SOON_SECONDS {
         (
             expiring,
             Severity::Note,
-            format!("The {what} runs out on {day} ({why})."),
+            format!("It runs out on {day} ({why})."),
         )
     } else {
         return None;
