@@ -16,6 +16,7 @@
 mod error;
 mod excerpt;
 mod frame;
+mod imports;
 mod json;
 mod jsonnet;
 mod limits;
@@ -39,6 +40,7 @@ use frame::{Evaluated, Output};
 use sources::{Folders, Site};
 
 pub use error::{RenderError, RenderErrorKind, RenderFailure};
+pub use imports::{ImportScan, Reads};
 pub use json::parse_json;
 pub use limits::Limits;
 pub use place::place_of;

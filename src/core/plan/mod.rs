@@ -12,6 +12,7 @@ mod rollback;
 mod steps;
 mod summary;
 mod undo;
+mod windows;
 pub mod wire;
 
 pub use propose::{MissingFile, PlanInput, Planned, StepFile, propose};

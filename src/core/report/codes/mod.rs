@@ -1,6 +1,7 @@
 //! The pages behind `explain CODE`: rules and findings.
 
 mod findings;
+mod fleet;
 mod readiness;
 mod rules;
 
@@ -26,6 +27,7 @@ fn pages() -> impl Iterator<Item = &'static Page> {
         .iter()
         .chain(findings::PAGES)
         .chain(readiness::PAGES)
+        .chain(fleet::PAGES)
 }
 
 /// Returns the page of `code`, whatever its case.
