@@ -29,6 +29,8 @@ pub struct Loaded {
     pub documents: Vec<Value>,
     /// What runs; none when the work does not need it.
     pub live: Option<LiveRead>,
+    /// The wave of the fleet that it goes with.
+    pub wave: Option<String>,
     /// The owner's decisions.
     pub settings: Settings,
     /// Where desired and observed come from.

@@ -7,12 +7,15 @@
 //! Clusters go through in batches, and what is not needed any more is dropped after each, so that
 //! memory does not grow with the fleet. One cluster's failure is its own.
 
+mod affected;
 mod load;
+mod part;
 mod planning;
 mod run;
 mod select;
 
 pub use load::{LiveRead, Loaded, Note, observe_file};
+pub use part::{Part, Shard};
 pub use planning::{PlanOptions, plan_cluster};
 pub use run::{Report, RunOptions, run};
 pub use select::{NameFilter, Scope, SelectError, Selected, select};
@@ -25,6 +28,9 @@ use std::path::PathBuf;
 /// One config to work on, and where its live side is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClusterRequest {
+    /// What it is known by before its name is: the alias, else the config as the fleet or the command
+    /// line names it.
+    pub key: String,
     /// The alias of the fleet; without one the cluster goes by `metadata.name`.
     pub name: Option<String>,
     /// Which names are meant, once the name is known.
@@ -39,6 +45,8 @@ pub struct ClusterRequest {
     pub ext_vars: BTreeMap<String, String>,
     /// Top-level arguments for jsonnet.
     pub tlas: BTreeMap<String, String>,
+    /// The wave that it goes with.
+    pub wave: Option<String>,
     /// Where the live side is.
     pub live: LiveSource,
     /// The owner's decisions.

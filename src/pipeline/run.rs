@@ -281,6 +281,7 @@ fn assemble(
         config,
         documents,
         live,
+        wave: request.wave.clone(),
         settings: request.settings.clone(),
         inputs,
         at,

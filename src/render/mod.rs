@@ -37,6 +37,7 @@ use stairway_core::model::Digest;
 
 use crate::files;
 use frame::{Evaluated, Output};
+pub(crate) use sources::normal;
 use sources::{Folders, Site};
 
 pub use error::{RenderError, RenderErrorKind, RenderFailure};

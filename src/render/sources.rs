@@ -107,7 +107,7 @@ fn inside(canonical: &Path, root: &Path) -> Result<(), Ban> {
 }
 
 /// Resolves `.` and `..` by name only: for messages, never for access.
-pub(super) fn normal(path: &Path) -> PathBuf {
+pub(crate) fn normal(path: &Path) -> PathBuf {
     let mut out = PathBuf::new();
     for part in path.components() {
         match part {

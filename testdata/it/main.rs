@@ -11,6 +11,8 @@ mod configs;
 mod demo;
 mod demo_facts;
 mod fleet;
+mod fleet_parts;
+mod waves;
 mod hostile;
 mod inputs;
 mod limits;
