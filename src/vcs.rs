@@ -122,7 +122,9 @@ pub enum VcsError {
         why: String,
     },
     /// The clone ends before the revision.
-    #[error("Finding the revision `{rev}` failed: this clone is shallow and does not go back to it")]
+    #[error(
+        "Finding the revision `{rev}` failed: this clone is shallow and does not go back to it"
+    )]
     Shallow {
         /// As given.
         rev: String,
@@ -322,7 +324,10 @@ pub fn changed_since(top: &Path, rev: &str) -> Result<Changes, VcsError> {
     let rev_owned = || rev.to_owned();
     if repository.is_bare() {
         let top = top.to_path_buf();
-        return Err(VcsError::Bare { top, rev: rev_owned() });
+        return Err(VcsError::Bare {
+            top,
+            rev: rev_owned(),
+        });
     }
     let commit = commit(&repository, rev).map_err(|error| {
         if repository.is_shallow() {
@@ -343,7 +348,8 @@ pub fn changed_since(top: &Path, rev: &str) -> Result<Changes, VcsError> {
     let diff = repository
         .diff_tree_to_workdir_with_index(Some(&tree), Some(&mut options))
         .map_err(wrap)?;
-    let place = |bytes: &[u8]| top.join(OsStr::from_bytes(bytes.strip_suffix(b"/").unwrap_or(bytes)));
+    let place =
+        |bytes: &[u8]| top.join(OsStr::from_bytes(bytes.strip_suffix(b"/").unwrap_or(bytes)));
     let mut paths = HashSet::new();
     for delta in diff.deltas() {
         for file in [delta.old_file(), delta.new_file()] {

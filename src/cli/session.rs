@@ -7,7 +7,7 @@ use super::progress::Progress;
 use super::request::Work;
 use super::terminal::Terminal;
 use crate::eksctl_schema::EksctlSchema;
-use crate::pipeline::{Loaded, Note, Part, Report, RunOptions, run, select};
+use crate::pipeline::{Loaded, Note, Part, Report, RunOptions, Scope, run, select};
 use stairway_core::catalog::Catalog;
 use stairway_core::model::Timestamp;
 use stairway_core::plan::wire::{ClusterError, Partial};
@@ -34,6 +34,18 @@ pub(crate) struct Tour<'w> {
     pub(crate) live: bool,
     /// The time for which calendars are read.
     pub(crate) at: Option<Timestamp>,
+}
+
+/// A selection may be empty by its part; names that match nothing are a mistake.
+fn none_seen(scope: &Scope) -> Result<(), CliError> {
+    if scope.part != Part::default() {
+        return Ok(());
+    }
+    let named = scope.subjects.join("`, `");
+    Err(
+        CliError::user(format!("No cluster of the fleet matches `{named}`"))
+            .hint("`stairway render --format json` shows the names in `metadata.name`"),
+    )
 }
 
 /// What a tour leaves besides what was kept.
@@ -148,12 +160,8 @@ impl Session<'_> {
         self.tell(notes);
         outcome?;
         toured.errors = errors;
-        if seen == 0 && scope.part == Part::default() {
-            let named = scope.subjects.join("`, `");
-            return Err(
-                CliError::user(format!("No cluster of the fleet matches `{named}`"))
-                    .hint("`stairway render --format json` shows the names in `metadata.name`"),
-            );
+        if seen == 0 {
+            none_seen(scope)?;
         }
         Ok(toured)
     }

@@ -3,9 +3,9 @@
 use super::error::CliError;
 use super::subject::{Subject, refused};
 use crate::files;
-use crate::store::sets::{SET_FILE, SetFile, read_set};
 use crate::store::disk::RealDisk;
 use crate::store::journal::JournalFile;
+use crate::store::sets::{SET_FILE, SetFile, read_set};
 use stairway_core::journal::{Ending, fold};
 use stairway_core::plan::wire::Plan;
 use std::path::Path;
@@ -40,7 +40,10 @@ pub(crate) fn gate(subject: &Subject) -> Result<Gate, CliError> {
         let note = plan.wave.as_ref().map(|wave| {
             format!("`{}` is of the wave `{wave}`, and no {SET_FILE} beside it tells which waves go before", plan.id)
         });
-        return Ok(Gate { open: Vec::new(), note });
+        return Ok(Gate {
+            open: Vec::new(),
+            note,
+        });
     }
     let set = read_set(&path, SET_FILE)?;
     judge(plan, &set, &folder)
@@ -63,7 +66,10 @@ fn judge(plan: &Plan, set: &SetFile, folder: &Path) -> Result<Gate, CliError> {
             continue;
         }
         let other = other.plan().map_err(|error| {
-            CliError::user(format!("Reading `{}` in {SET_FILE} failed: {error}", other.id))
+            CliError::user(format!(
+                "Reading `{}` in {SET_FILE} failed: {error}",
+                other.id
+            ))
         })?;
         if other.steps.is_empty() {
             continue;
@@ -121,7 +127,12 @@ impl Gate {
             .open
             .iter()
             .take(PLANS_LISTED)
-            .map(|open| format!("`{}` of `{}` (wave `{}`: {})", open.id, open.name, open.wave, open.stands))
+            .map(|open| {
+                format!(
+                    "`{}` of `{}` (wave `{}`: {})",
+                    open.id, open.name, open.wave, open.stands
+                )
+            })
             .collect();
         Some(
             refused(format!(

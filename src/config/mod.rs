@@ -218,9 +218,14 @@ fn check_configs(file: &FleetFile) -> Result<(), ShapeError> {
         *users.entry(plain_path(&entry.config)).or_default() += 1;
     }
     for (index, entry) in file.clusters.iter().enumerate() {
-        let several = users.get(&plain_path(&entry.config)).is_some_and(|users| *users > 1);
+        let several = users
+            .get(&plain_path(&entry.config))
+            .is_some_and(|users| *users > 1);
         if several && entry.name.is_none() {
-            let path = ValuePath::default().key("clusters").item(index).key("config");
+            let path = ValuePath::default()
+                .key("clusters")
+                .item(index)
+                .key("config");
             let message = format!("another cluster has the config `{}` too", entry.config);
             return Err(ShapeError::new(path, message).hint("give each of them a `name`"));
         }
@@ -272,7 +277,10 @@ fn check_entries(file: &FleetFile) -> Result<(), ShapeError> {
                     (message, "names are unique in a fleet")
                 } else {
                     let message = format!("`{name}` and `{other}` differ in case only");
-                    (message, "their plans would share a folder where case does not count")
+                    (
+                        message,
+                        "their plans would share a folder where case does not count",
+                    )
                 };
                 return Err(ShapeError::new(path.key("name"), message).hint(hint));
             }

@@ -79,7 +79,8 @@ pub(super) fn keep_affected(
         let unknown = reads.files.iter().filter(|file| !changes.knows(file));
         let before = not_in_git.len();
         not_in_git.extend(unknown.cloned());
-        let unknown = not_in_git.len() > before || reads.files.iter().any(|f| not_in_git.contains(f));
+        let unknown =
+            not_in_git.len() > before || reads.files.iter().any(|f| not_in_git.contains(f));
         unknown || keys.contains(&request.key) || reads.paths.iter().any(|p| changes.touches(p))
     });
     notes.extend(not_tracked(&not_in_git, &top));
@@ -96,7 +97,11 @@ fn not_tracked(files: &BTreeSet<PathBuf>, top: &Path) -> Option<String> {
     }
     let shown = |path: &PathBuf| config::files_shown(path, top);
     let names: Vec<String> = files.iter().take(NAMES_LISTED).map(shown).collect();
-    let more = if files.len() > NAMES_LISTED { ", …" } else { "" };
+    let more = if files.len() > NAMES_LISTED {
+        ", …"
+    } else {
+        ""
+    };
     Some(format!(
         "git does not track {} of the files that clusters are made from, so these clusters count as affected: `{}`{more}",
         files.len(),
@@ -156,11 +161,16 @@ fn fleet_change(
 }
 
 /// Reads the fleet file as the revision has it.
-fn fleet_at(fleet: &Fleet, rev: &str, top: &Path, evaluate: Evaluate<'_>) -> Result<FleetFile, String> {
+fn fleet_at(
+    fleet: &Fleet,
+    rev: &str,
+    top: &Path,
+    evaluate: Evaluate<'_>,
+) -> Result<FleetFile, String> {
     let Ok(inner) = fleet.path.strip_prefix(top) else {
         return Err("it is outside of the repository".to_owned());
     };
-    if !fleet.path.extension().is_some_and(|ending| ending == "jsonnet") {
+    if fleet.path.extension().is_none_or(|ending| ending != "jsonnet") {
         let bytes = vcs::read_at(top, rev, inner).map_err(|error| error.to_string())?;
         let text = String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_owned())?;
         return config::read_text(&text, &fleet.shown).map_err(|error| error.to_string());

@@ -24,6 +24,7 @@ use crate::config::KubernetesLive;
 use stairway_core::policy::settings::Settings;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// One config to work on, and where its live side is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,7 +51,7 @@ pub struct ClusterRequest {
     /// Where the live side is.
     pub live: LiveSource,
     /// The owner's decisions.
-    pub settings: Settings,
+    pub settings: Arc<Settings>,
     /// Digest of the fleet file, when the request comes from one.
     pub fleet_digest: Option<String>,
     /// True when several clusters were asked for at once: files that are no configs are skipped.

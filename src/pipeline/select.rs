@@ -3,7 +3,7 @@
 use super::affected::keep_affected;
 use super::part::typed;
 use super::{ClusterRequest, LiveSource, Part};
-use crate::config::{self, ClusterEntry, Fleet, FleetError, Live, nearest};
+use crate::config::{self, ClusterEntry, Fleet, FleetError, Live, Policy, nearest};
 use crate::files;
 use crate::render::{self, RenderError, RenderOptions, SourceFormat, WorkerMode};
 use crate::vcs::VcsError;
@@ -12,6 +12,7 @@ use stairway_core::plan::wire::Partial;
 use stairway_core::policy::settings::{Settings, glob_matches};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// What the user said about which clusters are meant and how they are read.
 #[derive(Clone, Debug, Default)]
@@ -297,9 +298,17 @@ fn take_part(
                 waves: known.file.waves.clone(),
             });
         }
-        requests.retain(|request| request.wave.as_ref().is_some_and(|wave| waves.contains(wave)));
+        requests.retain(|request| {
+            request
+                .wave
+                .as_ref()
+                .is_some_and(|wave| waves.contains(wave))
+        });
         if requests.is_empty() {
-            nothing = Some(format!("No cluster is in the wave `{}`", waves.join("` or `")));
+            nothing = Some(format!(
+                "No cluster is in the wave `{}`",
+                waves.join("` or `")
+            ));
         }
     }
     if let Some(shard) = shard
@@ -339,7 +348,11 @@ fn partial(scope: &Scope, fleet: &Fleet) -> Option<Partial> {
     let shard = shard.filter(|shard| !shard.is_all());
     let mut by: Vec<String> = Vec::new();
     by.extend(shard.map(|shard| typed("--shard", &shard.to_string())));
-    by.extend(changed_since.iter().map(|rev| typed("--changed-since", rev)));
+    by.extend(
+        changed_since
+            .iter()
+            .map(|rev| typed("--changed-since", rev)),
+    );
     by.extend(waves.iter().map(|wave| typed("--wave", wave)));
     by.extend(scope.target.iter().map(|glob| typed("--target", glob)));
     by.extend(scope.exclude.iter().map(|glob| typed("--exclude", glob)));
@@ -424,8 +437,11 @@ fn for_config(
         && let Ok(canonical) = files::canonicalize(&scope.cwd.join(config))
         && let Some(entries) = listed.get(&canonical)
     {
-        let entries = entries.iter().filter_map(|index| fleet.file.clusters.get(*index));
-        requests.extend(entries.map(|entry| for_entry(scope, fleet, entry)));
+        let entries = entries
+            .iter()
+            .filter_map(|index| fleet.file.clusters.get(*index));
+        let common = Arc::new(fleet.settings(None, &scope.prune));
+        requests.extend(entries.map(|entry| for_entry(scope, fleet, entry, &common)));
         return;
     }
     let settings = match fleet {
@@ -446,13 +462,18 @@ fn for_config(
         tlas: scope.tlas.clone(),
         wave: None,
         live: LiveSource::NotGiven,
-        settings,
+        settings: Arc::new(settings),
         fleet_digest: fleet.map(|fleet| fleet.digest.to_string()),
         in_fleet: false,
     });
 }
 
-fn for_entry(scope: &Scope, fleet: &Fleet, entry: &ClusterEntry) -> ClusterRequest {
+fn for_entry(
+    scope: &Scope,
+    fleet: &Fleet,
+    entry: &ClusterEntry,
+    common: &Arc<Settings>,
+) -> ClusterRequest {
     let mut ext_vars = entry.ext_vars.clone();
     ext_vars.extend(scope.ext_vars.clone());
     let mut tlas = entry.tlas.clone();
@@ -468,9 +489,24 @@ fn for_entry(scope: &Scope, fleet: &Fleet, entry: &ClusterEntry) -> ClusterReque
         tlas,
         wave: entry.wave.clone(),
         live: live_source(fleet, &entry.live),
-        settings: fleet.settings(Some(entry), &scope.prune),
+        settings: settings_of(scope, fleet, entry, common),
         fleet_digest: Some(fleet.digest.to_string()),
         in_fleet: false,
+    }
+}
+
+/// Most clusters decide nothing of their own and share the fleet's settings: the waivers of a fleet of
+/// thousands are in memory once.
+fn settings_of(
+    scope: &Scope,
+    fleet: &Fleet,
+    entry: &ClusterEntry,
+    common: &Arc<Settings>,
+) -> Arc<Settings> {
+    if entry.policy == Policy::default() && entry.nodegroups.is_empty() {
+        Arc::clone(common)
+    } else {
+        Arc::new(fleet.settings(Some(entry), &scope.prune))
     }
 }
 
@@ -529,11 +565,12 @@ fn from_fleet(
         }
     }
     let before = requests.len();
+    let common = Arc::new(fleet.settings(None, &scope.prune));
     for entry in &fleet.file.clusters {
         if filter.takes(provisional(entry)) {
-            requests.push(for_entry(scope, fleet, entry));
+            requests.push(for_entry(scope, fleet, entry, &common));
         } else if entry.name.is_none() {
-            let request = for_entry(scope, fleet, entry);
+            let request = for_entry(scope, fleet, entry, &common);
             requests.push(ClusterRequest {
                 filter: filter.clone(),
                 tentative: true,

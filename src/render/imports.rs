@@ -114,7 +114,8 @@ impl ImportScan {
         }
         let bytes = files::read_bounded(canonical, FILE_BYTES_MAX).unwrap_or_default();
         let words: Rc<[Written]> = imports_in(&bytes).into();
-        self.words.insert(canonical.to_path_buf(), Rc::clone(&words));
+        self.words
+            .insert(canonical.to_path_buf(), Rc::clone(&words));
         words
     }
 }
@@ -272,7 +273,11 @@ impl<'t> Words<'t> {
         let rest = self.rest();
         let mut at = rest.iter().take_while(|b| **b != b'\n').count() + 1;
         let line = |at: usize| rest.get(at..).filter(|line| !line.is_empty());
-        let blanks = |line: &[u8]| line.iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
+        let blanks = |line: &[u8]| {
+            line.iter()
+                .take_while(|b| matches!(b, b' ' | b'\t'))
+                .count()
+        };
         let empty = |line: &[u8]| line.starts_with(b"\n") || line.starts_with(b"\r\n");
         let mut prefix: Option<&[u8]> = None;
         while let Some(here) = line(at) {
@@ -317,13 +322,33 @@ mod tests {
 
     #[test]
     fn imports_are_told_from_words() {
-        check("plain", "local a = import 'a.libsonnet'; a", &["a.libsonnet"]);
+        check(
+            "plain",
+            "local a = import 'a.libsonnet'; a",
+            &["a.libsonnet"],
+        );
         check("double quotes, no blank", "import\"a\"", &["a"]);
-        check("text and bytes", "[importstr 'a', importbin \"b\"]", &["text a", "text b"]);
-        check("behind a condition that never holds", "if false then import 'a'", &["a"]);
-        check("with a comment between", "import /* \"no\" */ // 'no'\n # \"no\"\n 'a'", &["a"]);
+        check(
+            "text and bytes",
+            "[importstr 'a', importbin \"b\"]",
+            &["text a", "text b"],
+        );
+        check(
+            "behind a condition that never holds",
+            "if false then import 'a'",
+            &["a"],
+        );
+        check(
+            "with a comment between",
+            "import /* \"no\" */ // 'no'\n # \"no\"\n 'a'",
+            &["a"],
+        );
         check("escapes", r#"import "a\/b\u0063\t.\"x""#, &["a/bc\t.\"x"]);
-        check("a pair of surrogates", r#"import "\ud83d\ude00""#, &["\u{1f600}"]);
+        check(
+            "a pair of surrogates",
+            r#"import "\ud83d\ude00""#,
+            &["\u{1f600}"],
+        );
         check("verbatim", r#"import @'a\b''c'"#, &["a\\b'c"]);
         check("in parentheses", "import ('a')", &["a"]);
         check("two of one line", "(import 'a') + import 'b'", &["a", "b"]);
@@ -336,23 +361,50 @@ mod tests {
         check("in a hash comment", "# import 'a'", &[]);
         check("in a block comment", "/* import 'a' */ {}", &[]);
         check("in a string", "\"import 'a'\" + 'x'", &[]);
-        check("in a string with an escaped quote", r#""\"import 'a'" "#, &[]);
-        check("part of a name", "local imports = 'a', reimport = 'b'; 1", &[]);
+        check(
+            "in a string with an escaped quote",
+            r#""\"import 'a'" "#,
+            &[],
+        );
+        check(
+            "part of a name",
+            "local imports = 'a', reimport = 'b'; 1",
+            &[],
+        );
         check("a name before", "my_import 'a'", &[]);
         check("in a text block", "|||\n  import 'a'\n||| + 'b'", &[]);
-        check("in a chomped text block with empty lines", "|||-\n\n  x\n\n   import 'a'\n  |||x\n||| ", &[]);
+        check(
+            "in a chomped text block with empty lines",
+            "|||-\n\n  x\n\n   import 'a'\n  |||x\n||| ",
+            &[],
+        );
     }
 
     #[test]
     fn after_a_text_block_words_count_again() {
         check("block, then import", "|||\n  'x\n||| + import 'a'", &["a"]);
         check("tabs", "{a: |||\n\tx \"\n|||, b: import 'b'}", &["b"]);
-        check("windows line ends", "|||\r\n  x '\r\n\r\n|||\r\n+ import 'b'", &["b"]);
+        check(
+            "windows line ends",
+            "|||\r\n  x '\r\n\r\n|||\r\n+ import 'b'",
+            &["b"],
+        );
     }
 
     #[test]
     fn broken_texts_end() {
-        for text in ["import '", "import \"\\", "import \"\\u12", "/* ", "|||", "|||\n", "|||\n  x", "@", "import @'", "\u{0}import"] {
+        for text in [
+            "import '",
+            "import \"\\",
+            "import \"\\u12",
+            "/* ",
+            "|||",
+            "|||\n",
+            "|||\n  x",
+            "@",
+            "import @'",
+            "\u{0}import",
+        ] {
             let _whatever = imports_in(text.as_bytes());
         }
     }

@@ -302,7 +302,11 @@ pub(super) fn find_import(
 }
 
 /// Finds a path and checks that it is inside of the root.
-pub(super) fn find_path(spelled: PathBuf, root: &Path, folders: &mut Folders) -> Result<Found, Refusal> {
+pub(super) fn find_path(
+    spelled: PathBuf,
+    root: &Path,
+    folders: &mut Folders,
+) -> Result<Found, Refusal> {
     let (canonical, stands) = folders.resolve(&spelled).map_err(Refusal::Unreadable)?;
     inside(&canonical, root).map_err(Refusal::Forbidden)?;
     let relative = |path: &Path| path.strip_prefix(root).ok().map(slashed);

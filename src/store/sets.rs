@@ -1,13 +1,15 @@
 //! Plan sets read plan by plan, so that a set of thousands is never in memory as a tree.
 
-use super::{Kept, OBSERVED_FILE, PlanFolder, SET_BYTES_MAX, StoreError, Stored, check_digest, read_text};
+use super::{
+    Kept, OBSERVED_FILE, PlanFolder, SET_BYTES_MAX, StoreError, Stored, check_digest, read_text,
+};
 use crate::files;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use stairway_core::model::canonical_bytes;
-use stairway_core::plan::wire::{ClusterError, PLAN_FORMAT, Partial, Plan, Summary};
 use stairway_core::plan::Planned;
+use stairway_core::plan::wire::{ClusterError, PLAN_FORMAT, Partial, Plan, Summary};
 use stairway_core::report::plan_markdown;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -116,7 +118,9 @@ pub fn read_set(path: &Path, named: &str) -> Result<SetFile, StoreError> {
     };
     let text = files::read_text(&path, SET_BYTES_MAX).map_err(StoreError::File)?;
     let written = match serde_json::from_str::<Written>(&text) {
-        Ok(written) if written.kind == "PlanSet" && written.format_version == PLAN_FORMAT => written,
+        Ok(written) if written.kind == "PlanSet" && written.format_version == PLAN_FORMAT => {
+            written
+        }
         // The other reader is slower and says what is wrong, and where.
         outcome => return Err(explain(&text, shown, outcome.err())),
     };

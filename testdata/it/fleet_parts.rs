@@ -2,6 +2,7 @@
 
 use crate::support::{Place, Run, files_below, read, top};
 use serde_json::{Value, json};
+use stairway::render::{ImportScan, Reads, RenderOptions, WorkerMode, render_file};
 use std::path::Path;
 
 const REFUSED: i32 = 5;
@@ -9,9 +10,7 @@ const USAGE: i32 = 64;
 
 /// A config in jsonnet that takes its version from a shared library.
 fn config(name: &str, library: &str) -> String {
-    format!(
-        "local lib = import '../lib/{library}.libsonnet';\nlib.cluster('{name}')\n"
-    )
+    format!("local lib = import '../lib/{library}.libsonnet';\nlib.cluster('{name}')\n")
 }
 
 fn library(version: &str) -> String {
@@ -37,7 +36,8 @@ const CLUSTERS: [(&str, Option<&str>); 7] = [
 ];
 
 fn fleet_text(extra: &str) -> String {
-    let mut text = format!("apiVersion: stairway/v1\nkind: Fleet\nwaves: [canary, rest]\n{extra}clusters:\n");
+    let mut text =
+        format!("apiVersion: stairway/v1\nkind: Fleet\nwaves: [canary, rest]\n{extra}clusters:\n");
     for (name, wave) in CLUSTERS {
         let wave = wave.map_or_else(String::new, |wave| format!("    wave: {wave}\n"));
         text.push_str(&format!(
@@ -120,7 +120,10 @@ fn shards_cover_the_fleet_once_and_say_what_they_are() {
             .run(&["plan", "--shard", &shard, "--format", "json"])
             .expect(0);
         let set = run.json();
-        assert_eq!(set["partial"], json!({"of": 7, "by": [format!("--shard {shard}")]}));
+        assert_eq!(
+            set["partial"],
+            json!({"of": 7, "by": [format!("--shard {shard}")]})
+        );
         assert_eq!(set["waves"], json!(["canary", "rest"]));
         all.extend(names(&set));
     }
@@ -134,7 +137,11 @@ fn shards_cover_the_fleet_once_and_say_what_they_are() {
         .run(&["plan", "--shard", "2/3", "--format", "markdown"])
         .expect(0);
     assert!(
-        markdown.stdout.lines().take(6).any(|line| line.contains("Partial: ")),
+        markdown
+            .stdout
+            .lines()
+            .take(6)
+            .any(|line| line.contains("Partial: ")),
         "{}",
         markdown.stdout
     );
@@ -143,7 +150,9 @@ fn shards_cover_the_fleet_once_and_say_what_they_are() {
         place.run(&["plan", &option]).calm().expect(USAGE);
     }
     // One shard is everything.
-    let run = place.run(&["plan", "--shard", "1/1", "--format", "json"]).expect(0);
+    let run = place
+        .run(&["plan", "--shard", "1/1", "--format", "json"])
+        .expect(0);
     assert_eq!(run.json().get("partial"), None);
 }
 
@@ -151,7 +160,9 @@ fn shards_cover_the_fleet_once_and_say_what_they_are() {
 fn a_cluster_more_moves_no_other_to_another_shard() {
     let place = fleet();
     let of = |place: &Place| {
-        let run = place.run(&["plan", "--shard", "1/3", "--format", "json"]).expect(0);
+        let run = place
+            .run(&["plan", "--shard", "1/3", "--format", "json"])
+            .expect(0);
         names(&run.json())
     };
     let before = of(&place);
@@ -171,7 +182,9 @@ fn merged_shards_are_byte_for_byte_the_set_of_one_run() {
     let place = fleet();
     // One cluster gets no plan: errors are merged too.
     place.file("clusters/hazel.jsonnet", "{ broken: error 'no' }\n");
-    let whole = place.run(&["plan", "--json-into", "whole.json", "--out", "whole"]).expect(1);
+    let whole = place
+        .run(&["plan", "--json-into", "whole.json", "--out", "whole"])
+        .expect(1);
     let mut folders = vec!["merge".to_owned()];
     for index in 1..=3 {
         let (shard, out) = (format!("{index}/3"), format!("shard-{index}"));
@@ -190,7 +203,11 @@ fn merged_shards_are_byte_for_byte_the_set_of_one_run() {
     let below = |name: &str| files_below(&place.work().join(name));
     assert_eq!(below("merged"), below("whole"));
     for file in below("whole") {
-        assert_eq!(text(&format!("merged/{file}")), text(&format!("whole/{file}")), "{file}");
+        assert_eq!(
+            text(&format!("merged/{file}")),
+            text(&format!("whole/{file}")),
+            "{file}"
+        );
     }
     arguments.truncate(4);
     arguments.extend(["--format", "json", "--detailed-exitcode"]);
@@ -203,12 +220,18 @@ fn a_missing_shard_is_told_and_fails() {
     let place = fleet();
     for index in [1, 3] {
         let (shard, file) = (format!("{index}/3"), format!("{index}.json"));
-        place.run(&["plan", "--shard", &shard, "--json-into", &file]).expect(0);
+        place
+            .run(&["plan", "--shard", &shard, "--json-into", &file])
+            .expect(0);
     }
     let run = place.run(&["merge", "3.json", "1.json"]);
     let run = run.refused(&[1], &["shard 2/3 is missing", "stairway plan --shard 2/3"]);
     let second = run.stdout.lines().nth(1).unwrap_or_default();
-    assert!(second.contains("chosen by --shard 1/3 --shard 3/3"), "{}", run.stdout);
+    assert!(
+        second.contains("chosen by --shard 1/3 --shard 3/3"),
+        "{}",
+        run.stdout
+    );
 }
 
 #[test]
@@ -233,8 +256,10 @@ fn sets_that_contradict_each_other_are_refused() {
     merge(&["half.json", "third.json"]).refused(&[1], &["are shards of 2 and of 3"]);
     merge(&["all.json", "half.json"]).refused(&[1], &["is a shard"]);
     merge(&["half.json", "all.json"]).refused(&[1], &["the second is not"]);
-    merge(&["all.json", "other.json"])
-        .refused(&[1], &["different plans of `alder`", "all.json", "other.json"]);
+    merge(&["all.json", "other.json"]).refused(
+        &[1],
+        &["different plans of `alder`", "all.json", "other.json"],
+    );
     merge(&["nowhere.json"]).refused(&[1], &["nowhere.json"]);
     // The same plan twice is one plan.
     let run = merge(&["all.json", "alder.json"]).expect(0);
@@ -264,7 +289,8 @@ fn a_change_affects_the_clusters_that_are_made_from_it() {
     let (found, run) = affected(&place, "HEAD");
     assert!(found.is_empty());
     assert!(
-        run.stderr.contains("No cluster is affected by what changed since HEAD (0 files changed)"),
+        run.stderr
+            .contains("No cluster is affected by what changed since HEAD (0 files changed)"),
         "{}",
         run.stderr
     );
@@ -279,7 +305,11 @@ fn a_change_affects_the_clusters_that_are_made_from_it() {
     // A file that nobody reads.
     place.file("notes.md", "nothing\n");
     let (found, run) = affected(&place, "HEAD");
-    assert!(found.is_empty() && run.stderr.contains("(1 file changed)"), "{}", run.stderr);
+    assert!(
+        found.is_empty() && run.stderr.contains("(1 file changed)"),
+        "{}",
+        run.stderr
+    );
     // The live side of one.
     place.json("old/hazel.json", &live("hazel2"));
     assert_eq!(affected(&place, "HEAD").0, ["hazel"]);
@@ -293,21 +323,31 @@ fn a_change_affects_the_clusters_that_are_made_from_it() {
 #[test]
 fn staged_deleted_renamed_and_new_files_count() {
     let place = fleet();
-    place.file("clusters/maple.jsonnet", "import '../shared/maple.jsonnet'\n");
+    place.file(
+        "clusters/maple.jsonnet",
+        "import '../shared/maple.jsonnet'\n",
+    );
     place.file("shared/maple.jsonnet", &config("maple", "new"));
     commit(&place);
     let work = place.work();
     // A deleted import: the cluster fails, and it is this cluster that does.
     std::fs::remove_file(work.join("shared/maple.jsonnet")).expect("removed");
-    let run = place.run(&["plan", "--changed-since", "HEAD", "--format", "json"]).expect(1);
+    let run = place
+        .run(&["plan", "--changed-since", "HEAD", "--format", "json"])
+        .expect(1);
     assert_eq!(run.json()["errors"][0]["name"], "maple");
     assert_eq!(names(&run.json()), Vec::<String>::new());
     // Renamed, and the importer with it: staged only.
     place.file("shared/tree.jsonnet", &config("maple", "new"));
-    place.file("clusters/maple.jsonnet", "import '../shared/tree.jsonnet'\n");
+    place.file(
+        "clusters/maple.jsonnet",
+        "import '../shared/tree.jsonnet'\n",
+    );
     let repository = git2::Repository::open(&work).expect("the repository");
     let mut index = repository.index().expect("an index");
-    index.add_all(["."], git2::IndexAddOption::DEFAULT, None).expect("added");
+    index
+        .add_all(["."], git2::IndexAddOption::DEFAULT, None)
+        .expect("added");
     index.update_all(["."], None).expect("updated");
     index.write().expect("written");
     assert_eq!(affected(&place, "HEAD").0, ["maple"]);
@@ -332,7 +372,10 @@ fn links_and_ignored_files_count() {
     std::os::unix::fs::symlink("one", &link).expect("a link");
     place.file(
         "clusters/maple.jsonnet",
-        &config("maple", "new").replace("lib.cluster", "(import '../shared/current/x.libsonnet') + lib.cluster"),
+        &config("maple", "new").replace(
+            "lib.cluster",
+            "(import '../shared/current/x.libsonnet') + lib.cluster",
+        ),
     );
     commit(&place);
     assert!(affected(&place, "HEAD").0.is_empty());
@@ -344,7 +387,9 @@ fn links_and_ignored_files_count() {
     place.file(".gitignore", "/old/larch.json\n");
     let repository = git2::Repository::open(&work).expect("the repository");
     let mut index = repository.index().expect("an index");
-    index.remove_path(Path::new("old/larch.json")).expect("removed");
+    index
+        .remove_path(Path::new("old/larch.json"))
+        .expect("removed");
     index.write().expect("written");
     commit(&place);
     let (found, run) = affected(&place, "HEAD");
@@ -382,7 +427,12 @@ fn a_changed_fleet_file_is_compared_entry_by_entry() {
     place.file("fleet.yaml", &fleet_text(""));
     let (found, run) = affected(&place, "HEAD");
     assert_eq!(found.len(), all);
-    assert!(run.stderr.contains("cannot be compared with that of `HEAD`"), "{}", run.stderr);
+    assert!(
+        run.stderr
+            .contains("cannot be compared with that of `HEAD`"),
+        "{}",
+        run.stderr
+    );
 }
 
 #[test]
@@ -408,7 +458,10 @@ fn a_revision_that_cannot_be_compared_is_told_with_a_command() {
     let plan = |rev: &str| place.run(&["plan", "--changed-since", rev]);
     plan("HEAD").refused(&[1], &["is not in a git repository", "git clone"]);
     commit(&place);
-    plan("nowhere").refused(&[1], &["Finding the revision `nowhere` failed", "git fetch origin"]);
+    plan("nowhere").refused(
+        &[1],
+        &["Finding the revision `nowhere` failed", "git fetch origin"],
+    );
     plan("--all").calm();
     place.file(".git/shallow", &format!("{}\n", commit(&place)));
     plan("HEAD~1").refused(&[1], &["this clone is shallow", "git fetch --unshallow"]);
@@ -418,20 +471,41 @@ fn a_revision_that_cannot_be_compared_is_told_with_a_command() {
 fn clusters_go_in_waves() {
     let place = fleet();
     let table = place.run(&["plan"]).expect(0).stdout;
-    let at = |words: &str| table.find(words).unwrap_or_else(|| panic!("no `{words}` in {table}"));
+    let at = |words: &str| {
+        table
+            .find(words)
+            .unwrap_or_else(|| panic!("no `{words}` in {table}"))
+    };
     assert!(at("Wave 1 of 2: canary, 2 clusters") < at("━━ alder"));
     assert!(at("━━ alder") < at("━━ larch"));
     assert!(at("━━ larch") < at("Wave 2 of 2: rest, 4 clusters"));
     assert!(at("━━ maple") < at("In no wave, so after all of them: 1 cluster"));
     assert!(at("In no wave") < at("━━ elder"));
-    let markdown = place.run(&["plan", "--format", "markdown"]).expect(0).stdout;
-    assert!(markdown.find("canary").expect("a wave") < markdown.find("## larch").expect("a cluster"), "{markdown}");
-    let run = place.run(&["plan", "--wave", "canary", "--format", "json"]).expect(0);
+    let markdown = place
+        .run(&["plan", "--format", "markdown"])
+        .expect(0)
+        .stdout;
+    assert!(
+        markdown.find("canary").expect("a wave") < markdown.find("## larch").expect("a cluster"),
+        "{markdown}"
+    );
+    let run = place
+        .run(&["plan", "--wave", "canary", "--format", "json"])
+        .expect(0);
     assert_eq!(names(&run.json()), ["alder", "larch"]);
     assert_eq!(run.json()["clusters"][0]["wave"], "canary");
-    place.run(&["plan", "--wave", "canari"]).refused(&[USAGE], &["no wave `canari`", "--wave canary"]);
     place
-        .run(&["plan", "clusters/alder.jsonnet", "--live", "old/alder.json", "--fleet", "nowhere.yaml"])
+        .run(&["plan", "--wave", "canari"])
+        .refused(&[USAGE], &["no wave `canari`", "--wave canary"]);
+    place
+        .run(&[
+            "plan",
+            "clusters/alder.jsonnet",
+            "--live",
+            "old/alder.json",
+            "--fleet",
+            "nowhere.yaml",
+        ])
         .refused(&[1], &["nowhere.yaml"]);
 }
 
@@ -440,12 +514,39 @@ fn what_a_fleet_names_twice_or_outside_is_refused_with_its_place() {
     let place = fleet();
     let good = fleet_text("");
     let rows = [
-        ("two names that differ in case", good.replace("name: birch", "name: ALDER"), "fleet.yaml:9:5: `clusters[1].name`: `ALDER` and `alder` differ in case only"),
-        ("one config, one of them without a name", good.replace("  - name: birch\n    config: clusters/birch.jsonnet", "  - config: ./clusters/alder.jsonnet"), "fleet.yaml:9:5: `clusters[1].config`: another cluster has the config `./clusters/alder.jsonnet` too"),
-        ("a config outside", good.replace("clusters/birch.jsonnet", "../outside.jsonnet"), "fleet.yaml:10:5: `clusters[1].config`: `../outside.jsonnet` is outside of the root folder"),
-        ("a live side outside", good.replace("old/birch.json", "/etc/passwd"), "fleet.yaml:12:12: `clusters[1].live.assumed`: `/etc/passwd` is outside"),
-        ("an empty config", good.replace("clusters/birch.jsonnet", "''"), "fleet.yaml:10:5: `clusters[1].config`: a file is to be named here"),
-        ("a wave twice", good.replace("[canary, rest]", "[canary, rest, canary]"), "fleet.yaml:3:23: `waves[2]`: the wave `canary` is there twice"),
+        (
+            "two names that differ in case",
+            good.replace("name: birch", "name: ALDER"),
+            "fleet.yaml:9:5: `clusters[1].name`: `ALDER` and `alder` differ in case only",
+        ),
+        (
+            "one config, one of them without a name",
+            good.replace(
+                "  - name: birch\n    config: clusters/birch.jsonnet",
+                "  - config: ./clusters/alder.jsonnet",
+            ),
+            "fleet.yaml:9:5: `clusters[1].config`: another cluster has the config `./clusters/alder.jsonnet` too",
+        ),
+        (
+            "a config outside",
+            good.replace("clusters/birch.jsonnet", "../outside.jsonnet"),
+            "fleet.yaml:10:5: `clusters[1].config`: `../outside.jsonnet` is outside of the root folder",
+        ),
+        (
+            "a live side outside",
+            good.replace("old/birch.json", "/etc/passwd"),
+            "fleet.yaml:12:12: `clusters[1].live.assumed`: `/etc/passwd` is outside",
+        ),
+        (
+            "an empty config",
+            good.replace("clusters/birch.jsonnet", "''"),
+            "fleet.yaml:10:5: `clusters[1].config`: a file is to be named here",
+        ),
+        (
+            "a wave twice",
+            good.replace("[canary, rest]", "[canary, rest, canary]"),
+            "fleet.yaml:3:23: `waves[2]`: the wave `canary` is there twice",
+        ),
     ];
     for (what, text, said) in rows {
         place.file("fleet.yaml", &text);
@@ -470,7 +571,9 @@ fn one_config_makes_several_clusters_by_other_arguments() {
     let run = place.run(&["plan", "--format", "json"]).expect(0);
     assert_eq!(names(&run.json()), ["one", "two"]);
     // Its file names both.
-    let run = place.run(&["plan", "clusters/alder.jsonnet", "--format", "json"]).expect(0);
+    let run = place
+        .run(&["plan", "clusters/alder.jsonnet", "--format", "json"])
+        .expect(0);
     assert_eq!(names(&run.json()), ["one", "two"]);
 }
 
@@ -486,11 +589,16 @@ fn a_fleet_of_five_thousand_entries_is_read_at_once() {
         ));
     }
     place.file("fleet.yaml", &text);
-    let run = place.run(&["plan", "c0000"]).refused(&[1], &["No cluster of the fleet matches `c0000`"]);
+    let run = place
+        .run(&["plan", "c0000"])
+        .refused(&[1], &["No cluster of the fleet matches `c0000`"]);
     assert!(run.seconds <= 10, "{} s", run.seconds);
     let wrong = text.replace("c04999,", "c04998,");
     place.file("fleet.yaml", &wrong);
-    let run = place.run(&["plan"]).refused(&[1], &["fleet.yaml:5003:", "another cluster is called `c04998`"]);
+    let run = place.run(&["plan"]).refused(
+        &[1],
+        &["fleet.yaml:5003:", "another cluster is called `c04998`"],
+    );
     assert!(run.seconds <= 10, "{} s", run.seconds);
 }
 
@@ -498,12 +606,18 @@ fn a_fleet_of_five_thousand_entries_is_read_at_once() {
 fn plans_show_the_maintenance_windows() {
     let place = fleet();
     let windows = |text: &str| fleet_text(&format!("policy: {{windows: [{text}]}}\n"));
-    place.file("fleet.yaml", &windows("{days: [sat, sun], from: \"06:00\", for: 12h}"));
+    place.file(
+        "fleet.yaml",
+        &windows("{days: [sat, sun], from: \"06:00\", for: 12h}"),
+    );
     let found = |place: &Place| {
         let run = place.run(&["plan", "alder", "--format", "json"]).expect(0);
         let plan = run.json()["clusters"][0].clone();
         let findings = plan["findings"].as_array().expect("a list").clone();
-        let windows: Vec<Value> = findings.into_iter().filter(|f| f["code"] == "STW-WINDOW").collect();
+        let windows: Vec<Value> = findings
+            .into_iter()
+            .filter(|f| f["code"] == "STW-WINDOW")
+            .collect();
         assert_eq!(windows.len(), 1, "{windows:#?}");
         (windows[0].clone(), plan)
     };
@@ -529,5 +643,56 @@ fn plans_show_the_maintenance_windows() {
     assert_eq!(found(&place).0["severity"], "note");
     let page = place.run(&["explain", "STW-WINDOW"]).expect(0);
     assert!(page.stdout.contains("policy.windows"), "{}", page.stdout);
-    let _ = top();
+}
+
+/// The scan of words finds every file that evaluation reads, over all configs that there are.
+#[test]
+fn the_static_scan_finds_all_that_a_rendering_reads() {
+    let mut rendered_files = 0;
+    let mut imported = 0;
+    for folder in [
+        "testdata/configs",
+        "testdata/demo",
+        "testdata/scenarios",
+        "templates",
+    ] {
+        let root = std::fs::canonicalize(top()).expect("the top");
+        for file in files_below(&root.join(folder)) {
+            if !file.ends_with(".jsonnet") {
+                continue;
+            }
+            let path = root.join(folder).join(&file);
+            let options = RenderOptions {
+                root: Some(root.clone()),
+                worker: WorkerMode::InProcess,
+                ..RenderOptions::default()
+            };
+            // What does not render reads nothing to the end.
+            let Ok(rendered) = render_file(&path, &options) else {
+                continue;
+            };
+            let mut reads = Reads::default();
+            ImportScan::default().add(&path, &root, &mut reads);
+            for import in &rendered.imports {
+                let read = root.join(&import.path);
+                assert!(
+                    reads.files.contains(&read),
+                    "{file}: {} is not in {:?}",
+                    import.path,
+                    reads.files
+                );
+                assert!(reads.paths.contains(&read), "{file}: {}", import.path);
+            }
+            rendered_files += 1;
+            imported += rendered.imports.len();
+        }
+    }
+    assert!(
+        rendered_files >= 10,
+        "only {rendered_files} configs rendered"
+    );
+    assert!(
+        imported > 2 * rendered_files,
+        "only {imported} files were read"
+    );
 }

@@ -62,7 +62,9 @@ pub(crate) fn run(session: &mut Session<'_>, request: &MergeArgs) -> Result<u8, 
 fn incomplete(missing: &[Shard]) -> Option<CliError> {
     let first = missing.first()?;
     let said = if missing.len() == 1 {
-        format!("Merging the shards failed: shard {first} is missing, so the set is not the whole fleet")
+        format!(
+            "Merging the shards failed: shard {first} is missing, so the set is not the whole fleet"
+        )
     } else {
         let all: Vec<String> = missing.iter().map(Shard::to_string).collect();
         format!(
@@ -196,7 +198,10 @@ fn part_of(set: &SetFile) -> (Option<Shard>, Vec<String>) {
     let mut shard = None;
     let mut rest = Vec::new();
     for by in set.partial.iter().flat_map(|partial| &partial.by) {
-        match by.strip_prefix("--shard ").and_then(|text| text.parse().ok()) {
+        match by
+            .strip_prefix("--shard ")
+            .and_then(|text| text.parse().ok())
+        {
             Some(found) => shard = Some(found),
             None => rest.push(by.clone()),
         }
@@ -239,7 +244,11 @@ fn partial(sets: &[SetFile]) -> Result<(Option<Partial>, Vec<Shard>), CliError> 
                 return Err(differ(set, how, "merge the shards first, then the result"));
             }
         };
-        if set.partial.as_ref().is_none_or(|other| other.of != partial.of) {
+        if set
+            .partial
+            .as_ref()
+            .is_none_or(|other| other.of != partial.of)
+        {
             let how = "are shards of fleets of different sizes";
             return Err(differ(set, how, hint));
         }
@@ -256,7 +265,15 @@ fn partial(sets: &[SetFile]) -> Result<(Option<Partial>, Vec<Shard>), CliError> 
         .collect();
     let mut by: Vec<String> = Vec::new();
     if !missing.is_empty() {
-        by.extend(present.iter().map(|index| format!("--shard {}", Shard { index: *index, ..shard })));
+        by.extend(present.iter().map(|index| {
+            format!(
+                "--shard {}",
+                Shard {
+                    index: *index,
+                    ..shard
+                }
+            )
+        }));
     }
     by.extend(rest);
     let of = partial.of;
@@ -320,7 +337,10 @@ fn agree(plans: &[Found], sharded: bool, notes: &mut Vec<String>) -> Result<(), 
             .iter()
             .map(|(answer, set)| format!("{} (`{set}`)", answer.unwrap_or("none")))
             .collect();
-        let said = format!("the plans were made from different {what}: {}", listed.join(", "));
+        let said = format!(
+            "the plans were made from different {what}: {}",
+            listed.join(", ")
+        );
         if sharded && at == 0 {
             return Err(CliError::user(format!("Merging the shards failed: {said}"))
                 .hint("plan all shards from one revision of the fleet file"));

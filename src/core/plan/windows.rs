@@ -1,7 +1,9 @@
 //! Whether a plan's units fit into the maintenance windows, judged as `apply` judges it.
 
 use super::draft::{Draft, after, finding};
-use super::wire::{BlockedBy, LaterStep, Severity, Step, UnitTime, goes_on, unit_starts, unit_time};
+use super::wire::{
+    BlockedBy, LaterStep, Severity, Step, UnitTime, goes_on, unit_starts, unit_time,
+};
 use crate::model::say_seconds;
 use crate::policy::windows::{Opening, opening};
 
@@ -44,7 +46,9 @@ fn fits(draft: &mut Draft<'_>, listed: &str) {
         say_seconds(u64::from(time.most)),
         say_seconds(u64::from(time.typical)),
     );
-    found.remedy = "Outside of a window `stairway apply` pauses with exit code 7 and says when to resume.".to_owned();
+    found.remedy =
+        "Outside of a window `stairway apply` pauses with exit code 7 and says when to resume."
+            .to_owned();
     draft.find(found);
 }
 

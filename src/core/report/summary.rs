@@ -109,8 +109,13 @@ pub(super) fn by_wave<'p>(
         .map(|(at, plans)| {
             let clusters = count(plans.len(), "cluster");
             let title = match set.waves.get(at) {
-                Some(name) => format!("Wave {} of {all}: {name}, {clusters} with something to do", at + 1),
-                None => format!("In no wave, so after all of them: {clusters} with something to do"),
+                Some(name) => format!(
+                    "Wave {} of {all}: {name}, {clusters} with something to do",
+                    at + 1
+                ),
+                None => {
+                    format!("In no wave, so after all of them: {clusters} with something to do")
+                }
             };
             (Some(title), plans)
         })
