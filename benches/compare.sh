@@ -56,7 +56,7 @@ fine() {
 say "Building."
 (
     cd "$top"
-    cargo bench --no-run --message-format=json-render-diagnostics \
+    "${CARGO:-cargo}" bench --no-run --message-format=json-render-diagnostics \
         --bench bare --bench generate --bench measure >"$work/built"
 )
 stairway=$(executable stairway)
@@ -98,9 +98,43 @@ for size in $sizes; do
     fi
     row "plan $size clusters: processor time per cluster" "$each" ms ""
     row "plan $size clusters: memory of the process" "$(field rss_mib "$plan")" MiB ""
+    printf '%s %s %s %s\n' "$size" "$wall" "$each" "$(field rss_mib "$plan")" >>"$work/scale"
     least=$(calc "${least:-$each} < $each ? ${least:-$each} : $each")
 done
 row "plan: cost per cluster, the largest fleet against the cheapest" "$(calc "$each / $least")" x 1.2
+
+# incremental SIZE: one cluster's config is edited in a repository of the fleet, and what that affects is planned.
+incremental() {
+    repository=$work/repository-$1
+    mkdir "$repository"
+    cp -R "$work/fleet/lib" "$work/fleet/clusters" "$work/fleet/recorded" "$repository/"
+    cp "$work/fleet/fleet-$1.yaml" "$repository/fleet.yaml"
+    git -C "$repository" -c init.defaultBranch=main init --quiet
+    git -C "$repository" add .
+    git -C "$repository" -c user.name=bench -c user.email=bench@example.org -c commit.gpgsign=false \
+        commit --quiet --message "the fleet"
+    # The index is older than no file: git would read again what may have changed in its last moment.
+    sleep 1
+    printf '// edited\n' >>"$repository/clusters/c00000.jsonnet"
+    set -- "$1" "$("$measure" --runs "$runs" "$stairway" plan --fleet "$repository/fleet.yaml" --changed-since HEAD)"
+    fine "$2"
+    planned=$("$stairway" plan --fleet "$repository/fleet.yaml" --changed-since HEAD --format json 2>/dev/null |
+        tr ',' '\n' | grep -c '"kind":"Plan"')
+    [ "$planned" = 1 ] || { say "One cluster was edited, and $planned were planned."; exit 1; }
+    rm -rf "$repository"
+    [ "$1" = 1000 ] && bar=300 || bar=""
+    row "incremental: one file of $1 clusters changed, median" "$(field wall_ms "$2")" ms "$bar"
+    row "incremental: the same, processor time" "$(field cpu_ms "$2")" ms ""
+}
+if command -v git >/dev/null 2>&1; then
+    for size in $sizes; do
+        [ "$size" -ge 1000 ] || continue
+        say "Planning what one edit in $size clusters affects, $runs times."
+        incremental "$size"
+    done
+else
+    say "Skipped the incremental plan: there is no git here."
+fi
 
 say "Planning one cluster, $runs times each."
 for form in jsonnet json yaml; do
@@ -140,6 +174,21 @@ fi
 
 printf '\n%s processors, load %s\n' "$(getconf _NPROCESSORS_ONLN)" "$(cut -d' ' -f1-3 /proc/loadavg)"
 cat "$work/table"
+
+# The scale curve: a bar of 40 for the dearest cluster and for the most memory.
+printf '\n%8s %9s %12s %10s\n' clusters seconds "ms/cluster" "MiB"
+awk '
+function bar(part, all,    n, out) { out = ""; for (n = 0; n < 40 * part / all; n++) out = out "#"; return out }
+{ size[NR] = $1; wall[NR] = $2; each[NR] = $3; mib[NR] = $4
+  if ($3 > dearest) dearest = $3
+  if ($4 > most) most = $4 }
+END {
+  for (n = 1; n <= NR; n++) printf "%8d %9.2f %12.2f %10d\n", size[n], wall[n] / 1000, each[n], mib[n]
+  print "\nprocessor time per cluster"
+  for (n = 1; n <= NR; n++) printf "%8d |%-40s %.2f ms\n", size[n], bar(each[n], dearest), each[n]
+  print "\npeak memory of the process"
+  for (n = 1; n <= NR; n++) printf "%8d |%-40s %d MiB\n", size[n], bar(mib[n], most), mib[n]
+}' "$work/scale"
 if [ -s "$work/failed" ]; then
     exit 1
 fi

@@ -13,6 +13,7 @@
 pub mod disk;
 pub mod journal;
 pub mod lock;
+pub mod sets;
 
 use crate::config::{ShapeError, read_shape};
 use crate::files::{self, FileError};
@@ -80,6 +81,12 @@ pub enum StoreError {
         /// What it says it is.
         kind: String,
     },
+    /// It is one plan.
+    #[error("Reading the plan set failed: `{file}` is a single plan")]
+    NoSet {
+        /// The file.
+        file: String,
+    },
     /// It was written in another format.
     #[error(
         "Reading the plan failed: `{file}` has plan format {found}, and this build reads format {PLAN_FORMAT}"
@@ -144,6 +151,9 @@ impl StoreError {
                 Some("make the plan again with `stairway plan --out plans`".to_owned())
             }
             Self::Format { .. } => Some("make the plan again with this version".to_owned()),
+            Self::NoSet { .. } => Some(
+                "sets are written by `stairway plan --out DIR` and `--json-into FILE`".to_owned(),
+            ),
             Self::Unparsable(error) => error.hint.clone(),
             Self::Journal { .. } => Some(
                 "`stairway apply PLAN --resume --adopt` sets it aside and looks at every step again"

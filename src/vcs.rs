@@ -5,8 +5,10 @@
 //! object id, byte for byte, and not by what `core.*` makes of it.
 
 use crate::files::{self, FileError, FileErrorKind};
-use git2::{ErrorCode, ObjectType, Oid, Repository, RepositoryOpenFlags};
+use git2::{DiffOptions, ErrorCode, ObjectType, Oid, Repository, RepositoryOpenFlags};
+use std::collections::HashSet;
 use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
 
 /// `HEAD` and a loose ref hold one line.
@@ -119,6 +121,22 @@ pub enum VcsError {
         /// The reason.
         why: String,
     },
+    /// The clone ends before the revision.
+    #[error(
+        "Finding the revision `{rev}` failed: this clone is shallow and does not go back to it"
+    )]
+    Shallow {
+        /// As given.
+        rev: String,
+    },
+    /// There is nothing beside its store.
+    #[error("Comparing with `{rev}` failed: `{}` is a bare repository, without a work tree", .top.display())]
+    Bare {
+        /// Its folder.
+        top: PathBuf,
+        /// The revision.
+        rev: String,
+    },
     /// The revision has no such file.
     #[error("Reading `{path}` at `{rev}` failed: the revision has no such file")]
     NoFile {
@@ -162,6 +180,10 @@ impl VcsError {
             Self::NoRevision { rev, .. } => Some(format!(
                 "fetch it with `git fetch origin`, and see `git rev-parse {rev}`"
             )),
+            Self::Shallow { rev } => Some(format!(
+                "`git fetch --unshallow origin`, or only what is needed: `git fetch --depth=1 origin {rev}`; with actions/checkout: `fetch-depth: 0`"
+            )),
+            Self::Bare { .. } => Some("make a work tree: `git worktree add ../work`".to_owned()),
             Self::NoFile { rev, .. } => Some(format!(
                 "`git ls-tree -r --name-only {rev}` lists its files"
             )),
@@ -268,6 +290,75 @@ pub fn dirty(top: &Path, paths: &[String]) -> Result<Vec<String>, VcsError> {
         }
     }
     Ok(found)
+}
+
+/// What differs between a revision and the work tree.
+#[derive(Clone, Debug, Default)]
+pub struct Changes {
+    /// Files and links that differ, by absolute name: changed, added, deleted, renamed from and to;
+    /// committed, staged, unstaged or untracked.
+    pub paths: HashSet<PathBuf>,
+    /// Every file that git tracks or has seen new, by absolute name.
+    known: HashSet<PathBuf>,
+}
+
+impl Changes {
+    /// Returns true when the file has changed, or a link or a repository that it is behind.
+    pub fn touches(&self, path: &Path) -> bool {
+        !self.paths.is_empty() && path.ancestors().any(|above| self.paths.contains(above))
+    }
+
+    /// Returns true when git can tell whether the file has changed: false for what it ignores.
+    pub fn knows(&self, path: &Path) -> bool {
+        self.known.contains(path) || self.touches(path)
+    }
+}
+
+/// Compares the work tree and the index with a revision. Nothing is written, the index neither.
+///
+/// # Errors
+/// There is no repository at `top`, it is bare, it has no such revision, or git's store or the work
+/// tree cannot be read.
+pub fn changed_since(top: &Path, rev: &str) -> Result<Changes, VcsError> {
+    let repository = open(top)?;
+    let rev_owned = || rev.to_owned();
+    if repository.is_bare() {
+        let top = top.to_path_buf();
+        return Err(VcsError::Bare {
+            top,
+            rev: rev_owned(),
+        });
+    }
+    let commit = commit(&repository, rev).map_err(|error| {
+        if repository.is_shallow() {
+            VcsError::Shallow { rev: rev_owned() }
+        } else {
+            error
+        }
+    })?;
+    let attempt = || format!("Comparing the work tree with `{rev}`");
+    let wrap = |error: git2::Error| broken(attempt(), &error);
+    let tree = commit.tree().map_err(wrap)?;
+    let mut options = DiffOptions::new();
+    options
+        .include_untracked(true)
+        .recurse_untracked_dirs(true)
+        .include_typechange(true)
+        .skip_binary_check(true);
+    let diff = repository
+        .diff_tree_to_workdir_with_index(Some(&tree), Some(&mut options))
+        .map_err(wrap)?;
+    let place =
+        |bytes: &[u8]| top.join(OsStr::from_bytes(bytes.strip_suffix(b"/").unwrap_or(bytes)));
+    let mut paths = HashSet::new();
+    for delta in diff.deltas() {
+        for file in [delta.old_file(), delta.new_file()] {
+            paths.extend(file.path_bytes().map(place));
+        }
+    }
+    let index = repository.index().map_err(wrap)?;
+    let known = index.iter().map(|entry| place(&entry.path)).collect();
+    Ok(Changes { paths, known })
 }
 
 /// Copies the regular files of a revision whose names have one of these endings into a folder.

@@ -23,6 +23,9 @@ use text::Situation;
 /// Another number gives another fleet of the same kind.
 pub(crate) const SEED: u64 = 20_261_101;
 
+/// Waivers of the whole fleet.
+const WAIVERS: usize = 12;
+
 /// In what form configs are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
@@ -176,8 +179,16 @@ fn fleet_text(size: usize, form: Form) -> String {
     let mut out = String::from(
         "apiVersion: stairway/v1\nkind: Fleet\nwaves: [canary, rest]\n\
          policy:\n  bake: 30m\n  activity:\n    - {namespace: \"*\", selector: \"component=singleuser-server\"}\n\
-         clusters:\n",
+         \x20 windows:\n    - {days: [sat, sun], from: \"04:00\", for: 16h}\n\
+         waivers:\n",
     );
+    for number in 0..WAIVERS {
+        let _infallible = writeln!(
+            out,
+            "  - {{code: STW-R8-PDB, cluster: \"c{number:03}*\", subject: \"nodegroup nb-*\", reason: \"notebooks are restarted on weekends\", owner: team-{number}, expires: 2027-06-30T00:00:00Z}}"
+        );
+    }
+    out.push_str("clusters:\n");
     for index in 0..size {
         let (name, config, recorded) = (
             name_of(index),

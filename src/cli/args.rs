@@ -340,6 +340,9 @@ pub struct ApplyArgs {
     /// The journal is lost or behind: take nothing for done that is not seen on the cluster
     #[arg(long)]
     pub adopt: bool,
+    /// Apply although plans of earlier waves have not run to their end; told in the journal
+    #[arg(long)]
+    pub dangerously_skip_waves: bool,
     /// Remove the lock that a dead run left behind, by its id, and do nothing else
     #[arg(long, value_name = "ID")]
     pub unlock: Option<String>,

@@ -48,6 +48,8 @@ pub(crate) struct Carry<'r> {
     pub(crate) adopt: bool,
     /// The fleet file as it was named, for hints.
     pub(crate) fleet: Option<std::path::PathBuf>,
+    /// What was overridden on purpose, for the journal.
+    pub(crate) overridden: Option<String>,
     /// The digest of the plan that this one takes back, if any: its open run is no obstacle.
     pub(crate) takes_back: Option<String>,
 }
@@ -178,7 +180,10 @@ impl Carry<'_> {
         opened: &mut Opened,
     ) -> Result<Finish, CliError> {
         let plan = self.subject.plan.clone();
-        let (confirmation, confirmed) = self.confirm(session, &plan)?;
+        let (confirmation, mut confirmed) = self.confirm(session, &plan)?;
+        if let Some(overridden) = &self.overridden {
+            confirmed = format!("{confirmed}; {overridden}");
+        }
         let (signed, notes) = approvals::read_signed(&self.subject.dir);
         for note in notes {
             session.terminal.warn(&note);

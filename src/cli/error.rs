@@ -120,9 +120,13 @@ impl From<SelectError> for CliError {
             SelectError::Nothing
             | SelectError::NoFleet { .. }
             | SelectError::LiveForSeveral { .. }
+            | SelectError::WaveWithoutFleet
+            | SelectError::NoWave { .. }
             | SelectError::AllExcluded => Self::usage(error.to_string()).maybe_hint(hint),
             SelectError::MissingConfig { .. }
             | SelectError::Folder { .. }
+            | SelectError::NoRepository { .. }
+            | SelectError::Changes { .. }
             | SelectError::NoMatch { .. } => Self::user(error.to_string()).maybe_hint(hint),
         }
     }
@@ -150,6 +154,7 @@ impl From<StoreError> for CliError {
             | StoreError::Ambiguous { .. }
             | StoreError::Unparsable(_)
             | StoreError::WrongKind { .. }
+            | StoreError::NoSet { .. }
             | StoreError::Format { .. }
             | StoreError::Shape { .. }
             | StoreError::Journal { .. }

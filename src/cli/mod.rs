@@ -13,6 +13,7 @@ mod screen;
 mod session;
 mod subject;
 pub mod terminal;
+mod waves;
 
 use crate::render::{Evaluator, SourceFormat};
 use ambient::Ambient;

@@ -20,7 +20,7 @@ use super::error::CliError;
 use super::not_built;
 use crate::approvals::PolicySource;
 use crate::config::nearest;
-use crate::pipeline::{PlanOptions, Scope};
+use crate::pipeline::{Part, PlanOptions, Scope};
 use crate::render::WorkerMode;
 use stairway_core::approve::StatementKind;
 use stairway_core::model::Timestamp;
@@ -446,8 +446,13 @@ fn work(args: ScopeArgs, prune: &[String], ambient: &Ambient) -> Result<Work, Cl
         tla_str,
         eksctl_schema,
         parallelism,
-        part: PartArgs {},
+        part,
     } = args;
+    let PartArgs {
+        shard,
+        changed_since,
+        wave,
+    } = part;
     let scope = Scope {
         subjects,
         fleet,
@@ -455,6 +460,11 @@ fn work(args: ScopeArgs, prune: &[String], ambient: &Ambient) -> Result<Work, Cl
         root,
         target,
         exclude,
+        part: Part {
+            shard,
+            changed_since,
+            waves: wave,
+        },
         ext_vars: pairs("--ext-str", ext_str)?,
         tlas: pairs("--tla-str", tla_str)?,
         prune: prune.to_vec(),

@@ -7,10 +7,10 @@ use super::progress::Progress;
 use super::request::Work;
 use super::terminal::Terminal;
 use crate::eksctl_schema::EksctlSchema;
-use crate::pipeline::{Loaded, Note, Report, RunOptions, run, select};
+use crate::pipeline::{Loaded, Note, Part, Report, RunOptions, Scope, run, select};
 use stairway_core::catalog::Catalog;
 use stairway_core::model::Timestamp;
-use stairway_core::plan::wire::ClusterError;
+use stairway_core::plan::wire::{ClusterError, Partial};
 use stairway_core::report::Look;
 use std::collections::BTreeMap;
 
@@ -36,6 +36,29 @@ pub(crate) struct Tour<'w> {
     pub(crate) at: Option<Timestamp>,
 }
 
+/// A selection may be empty by its part; names that match nothing are a mistake.
+fn none_seen(scope: &Scope) -> Result<(), CliError> {
+    if scope.part != Part::default() {
+        return Ok(());
+    }
+    let named = scope.subjects.join("`, `");
+    Err(
+        CliError::user(format!("No cluster of the fleet matches `{named}`"))
+            .hint("`stairway render --format json` shows the names in `metadata.name`"),
+    )
+}
+
+/// What a tour leaves besides what was kept.
+#[derive(Debug, Default)]
+pub(crate) struct Toured {
+    /// The clusters that failed, which are not printed yet.
+    pub(crate) errors: Vec<ClusterError>,
+    /// The fleet's waves in their order.
+    pub(crate) waves: Vec<String>,
+    /// Which part of the fleet it was, when not all of it.
+    pub(crate) partial: Option<Partial>,
+}
+
 impl Session<'_> {
     /// Returns how reports look here.
     pub(crate) const fn look(&self) -> Look {
@@ -57,6 +80,19 @@ impl Session<'_> {
         each: &(dyn Fn(&Loaded) -> Result<T, ClusterError> + Sync),
         keep: &mut dyn FnMut(String, T) -> Result<(), CliError>,
     ) -> Result<Vec<ClusterError>, CliError> {
+        self.tour_set(tour, each, keep).map(|toured| toured.errors)
+    }
+
+    /// Does a tour, and says also which part of the fleet it was.
+    ///
+    /// # Errors
+    /// As [`Self::tour`].
+    pub(crate) fn tour_set<T: Send>(
+        &mut self,
+        tour: &Tour<'_>,
+        each: &(dyn Fn(&Loaded) -> Result<T, ClusterError> + Sync),
+        keep: &mut dyn FnMut(String, T) -> Result<(), CliError>,
+    ) -> Result<Toured, CliError> {
         let Work {
             scope,
             eksctl_schema,
@@ -69,6 +105,15 @@ impl Session<'_> {
         let selected = select(scope)?;
         for note in &selected.notes {
             self.terminal.warn(note);
+        }
+        let mut toured = Toured {
+            errors: Vec::new(),
+            waves: selected.waves,
+            partial: selected.partial,
+        };
+        if let Some(nothing) = &selected.nothing {
+            self.terminal.say(nothing);
+            return Ok(toured);
         }
         let options = RunOptions {
             at: tour.at,
@@ -114,14 +159,11 @@ impl Session<'_> {
         drop(progress);
         self.tell(notes);
         outcome?;
+        toured.errors = errors;
         if seen == 0 {
-            let named = scope.subjects.join("`, `");
-            return Err(
-                CliError::user(format!("No cluster of the fleet matches `{named}`"))
-                    .hint("`stairway render --format json` shows the names in `metadata.name`"),
-            );
+            none_seen(scope)?;
         }
-        Ok(errors)
+        Ok(toured)
     }
 
     /// Prints notes, those about many clusters as one.

@@ -29,13 +29,13 @@ impl Fleet {
 }
 
 fn apply(policy: &Policy, settings: &mut Settings) {
-    // Windows and approvals belong to apply, not to a plan's settings.
+    // Approvals belong to apply, not to a plan's settings.
     let Policy {
         nodes,
         bake,
         phase_out_at_most,
         activity,
-        windows: _,
+        windows,
         approvals: _,
     } = policy;
     if let Some(nodes) = nodes {
@@ -49,5 +49,8 @@ fn apply(policy: &Policy, settings: &mut Settings) {
     }
     if let Some(activity) = activity {
         settings.activity.clone_from(activity);
+    }
+    if let Some(windows) = windows {
+        settings.windows.clone_from(windows);
     }
 }

@@ -30,7 +30,9 @@ pub struct FleetFile {
     /// What the owner decides for every cluster.
     #[serde(default)]
     pub policy: Policy,
-    /// The order in which waves of clusters go.
+    /// The order in which waves of clusters go: no plan of a later wave is applied while one of an
+    /// earlier wave has steps that did not run to their end. A cluster without a wave goes after all
+    /// of them.
     #[serde(default)]
     pub waves: Vec<String>,
     /// Differences that are left alone.
@@ -59,7 +61,7 @@ pub struct ClusterEntry {
     /// Top-level arguments for jsonnet, as strings.
     #[serde(default)]
     pub tlas: BTreeMap<String, String>,
-    /// One of `waves`.
+    /// One of `waves`; without one the cluster goes after all waves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wave: Option<String>,
     /// How the live cluster is read.
@@ -73,6 +75,14 @@ pub struct ClusterEntry {
     /// What the owner decides for this cluster alone.
     #[serde(default)]
     pub policy: Policy,
+}
+
+impl ClusterEntry {
+    /// Returns what the entry is known by in the fleet: its name, else its config. No two have the
+    /// same.
+    pub fn key(&self) -> String {
+        self.name.as_ref().unwrap_or(&self.config).clone()
+    }
 }
 
 /// How the live cluster is read: exactly one of these.

@@ -21,7 +21,7 @@ use crate::files;
 use crate::render::{self, RenderError};
 use serde_json::Value;
 use stairway_core::model::Digest;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// A fleet of 5,000 clusters with all keys has about 2 MB.
@@ -34,6 +34,8 @@ const NAME_CHARS_MAX: usize = 100;
 /// A fleet file that was read and checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fleet {
+    /// The file, canonical.
+    pub path: PathBuf,
     /// The folder of the file, absolute; paths in it are relative to this.
     pub folder: PathBuf,
     /// The folder that nothing named in the file may leave.
@@ -100,33 +102,45 @@ pub fn load(path: &Path, root: Option<&Path>, evaluate: Evaluate<'_>) -> Result<
         let digest = Digest::of(text.as_bytes());
         (documents, Some(text), digest)
     };
-    let [document] = documents.as_slice() else {
-        let why = format!("it has {} documents and a fleet is one", documents.len());
-        return Err(FleetError::NotAFleet { file: shown, why });
-    };
-    let file = check(document, &shown).map_err(|wrong| match wrong {
-        Wrong::NotAFleet(why) => FleetError::NotAFleet {
-            file: shown.clone(),
-            why,
-        },
-        Wrong::Shape(shape) => {
-            let place = text
-                .as_deref()
-                .and_then(|text| render::place_of(text, &shape.path.0));
-            FleetError::Wrong(FleetProblem {
-                file: shown.clone(),
-                place,
-                shape,
-            })
-        }
-    })?;
+    let told = |wrong| explained(wrong, &shown, text.as_deref());
+    let file = single(&documents, &shown).map_err(told)?;
+    check_places(&file, &folder, &root).map_err(|shape| told(shape.into()))?;
     Ok(Fleet {
+        path: full,
         folder,
         root,
         shown,
         digest,
         file,
     })
+}
+
+/// Reads the text of a fleet in YAML or JSON, e.g. of another revision; `shown` names it in messages.
+///
+/// # Errors
+/// As [`load`]; whether the files that it names are inside of the root is not looked at.
+pub fn read_text(text: &str, shown: &str) -> Result<FleetFile, FleetError> {
+    let documents = render::parse_yaml(text, shown).map_err(FleetError::Unparsable)?;
+    single(&documents, shown).map_err(|wrong| explained(wrong, shown, Some(text)))
+}
+
+fn single(documents: &[Value], shown: &str) -> Result<FleetFile, Wrong> {
+    let [document] = documents else {
+        let why = format!("it has {} documents and a fleet is one", documents.len());
+        return Err(Wrong::NotAFleet(why));
+    };
+    check(document, shown)
+}
+
+fn explained(wrong: Wrong, shown: &str, text: Option<&str>) -> FleetError {
+    let file = shown.to_owned();
+    match wrong {
+        Wrong::NotAFleet(why) => FleetError::NotAFleet { file, why },
+        Wrong::Shape(shape) => {
+            let place = text.and_then(|text| render::place_of(text, &shape.path.0));
+            FleetError::Wrong(FleetProblem { file, place, shape })
+        }
+    }
 }
 
 /// Returns `path` relative to `root`; outside of it only the name, because plans hold no host paths.
@@ -179,22 +193,100 @@ fn check(document: &Value, shown: &str) -> Result<FleetFile, Wrong> {
         let message = format!("`{shown}` lists no cluster");
         return Err(ShapeError::new(root.key("clusters"), message).into());
     }
+    check_waves(&file.waves)?;
     check_entries(&file)?;
     decisions::check(&file)?;
+    check_configs(&file)?;
     Ok(file)
 }
 
+fn check_waves(waves: &[String]) -> Result<(), ShapeError> {
+    let mut seen = BTreeSet::new();
+    for (index, wave) in waves.iter().enumerate() {
+        let path = || ValuePath::default().key("waves").item(index);
+        if wave.trim().is_empty() {
+            return Err(ShapeError::new(path(), "a wave needs a name"));
+        }
+        if !seen.insert(wave) {
+            let message = format!("the wave `{wave}` is there twice, and goes once");
+            return Err(ShapeError::new(path(), message));
+        }
+    }
+    Ok(())
+}
+
+/// One config may make several clusters, by other arguments: then each needs a name to go by.
+fn check_configs(file: &FleetFile) -> Result<(), ShapeError> {
+    let mut users: BTreeMap<PathBuf, usize> = BTreeMap::new();
+    for entry in &file.clusters {
+        *users.entry(plain_path(&entry.config)).or_default() += 1;
+    }
+    for (index, entry) in file.clusters.iter().enumerate() {
+        let several = users
+            .get(&plain_path(&entry.config))
+            .is_some_and(|users| *users > 1);
+        if several && entry.name.is_none() {
+            let path = ValuePath::default()
+                .key("clusters")
+                .item(index)
+                .key("config");
+            let message = format!("another cluster has the config `{}` too", entry.config);
+            return Err(ShapeError::new(path, message).hint("give each of them a `name`"));
+        }
+    }
+    Ok(())
+}
+
+/// Nothing that the file names may leave the root. Links are judged when they are followed.
+fn check_places(file: &FleetFile, folder: &Path, root: &Path) -> Result<(), ShapeError> {
+    for (index, entry) in file.clusters.iter().enumerate() {
+        let path = ValuePath::default().key("clusters").item(index);
+        let live = path.key("live");
+        let named = [
+            (Some(&entry.config), path.key("config")),
+            (entry.live.recorded.as_ref(), live.key("recorded")),
+            (entry.live.assumed.as_ref(), live.key("assumed")),
+            (entry.live.world.as_ref(), live.key("world")),
+        ];
+        for (name, path) in named {
+            let Some(name) = name else { continue };
+            if name.is_empty() {
+                return Err(ShapeError::new(path, "a file is to be named here"));
+            }
+            let inside = render::normal(&folder.join(name)).starts_with(root);
+            if !inside {
+                let message = format!("`{name}` is outside of the root folder");
+                let hint = "name a file of this repository, relative to the fleet file; `--root DIR` widens the root";
+                return Err(ShapeError::new(path, message).hint(hint));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A path by which equal files are found: without `.` and `..`.
+fn plain_path(path: &str) -> PathBuf {
+    render::normal(Path::new(path))
+}
+
 fn check_entries(file: &FleetFile) -> Result<(), ShapeError> {
-    let mut names = BTreeSet::new();
+    let mut names: BTreeMap<String, &str> = BTreeMap::new();
     for (index, entry) in file.clusters.iter().enumerate() {
         let path = ValuePath::default().key("clusters").item(index);
         if let Some(name) = &entry.name {
             check_name(name).map_err(|why| ShapeError::new(path.key("name"), why))?;
-            if !names.insert(name.as_str()) {
-                let message = format!("another cluster is called `{name}`");
-                return Err(
-                    ShapeError::new(path.key("name"), message).hint("names are unique in a fleet")
-                );
+            if let Some(other) = names.insert(name.to_ascii_lowercase(), name.as_str()) {
+                let (message, hint) = if other == name {
+                    let message = format!("another cluster is called `{name}`");
+                    (message, "names are unique in a fleet")
+                } else {
+                    let message = format!("`{name}` and `{other}` differ in case only");
+                    (
+                        message,
+                        "their plans would share a folder where case does not count",
+                    )
+                };
+                return Err(ShapeError::new(path.key("name"), message).hint(hint));
             }
         }
         check_live(&entry.live, &path.key("live"))?;

@@ -19,7 +19,7 @@ use stairway_core::plan::wire::{ClusterError, Inputs};
 use stairway_core::policy::settings::Settings;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// One cluster with everything that a plan is made from.
 #[derive(Clone, Debug)]
@@ -32,8 +32,10 @@ pub struct Loaded {
     pub documents: Vec<Value>,
     /// What runs; none when the work does not need it.
     pub live: Option<LiveRead>,
+    /// The wave of the fleet that it goes with.
+    pub wave: Option<String>,
     /// The owner's decisions.
-    pub settings: Settings,
+    pub settings: Arc<Settings>,
     /// Where desired and observed come from.
     pub inputs: Inputs,
     /// The instant for which calendars are read.

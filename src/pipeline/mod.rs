@@ -7,12 +7,15 @@
 //! Clusters go through in batches, and what is not needed any more is dropped after each, so that
 //! memory does not grow with the fleet. One cluster's failure is its own.
 
+mod affected;
 mod load;
+mod part;
 mod planning;
 mod run;
 mod select;
 
 pub use load::{LiveRead, Loaded, Note, observe_file};
+pub use part::{Part, Shard};
 pub use planning::{PlanOptions, plan_cluster};
 pub use run::{Report, RunOptions, run};
 pub use select::{NameFilter, Scope, SelectError, Selected, select};
@@ -21,10 +24,14 @@ use crate::config::KubernetesLive;
 use stairway_core::policy::settings::Settings;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// One config to work on, and where its live side is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClusterRequest {
+    /// What it is known by before its name is: the alias, else the config as the fleet or the command
+    /// line names it.
+    pub key: String,
     /// The alias of the fleet; without one the cluster goes by `metadata.name`.
     pub name: Option<String>,
     /// Which names are meant, once the name is known.
@@ -39,10 +46,12 @@ pub struct ClusterRequest {
     pub ext_vars: BTreeMap<String, String>,
     /// Top-level arguments for jsonnet.
     pub tlas: BTreeMap<String, String>,
+    /// The wave that it goes with.
+    pub wave: Option<String>,
     /// Where the live side is.
     pub live: LiveSource,
     /// The owner's decisions.
-    pub settings: Settings,
+    pub settings: Arc<Settings>,
     /// Digest of the fleet file, when the request comes from one.
     pub fleet_digest: Option<String>,
     /// True when several clusters were asked for at once: files that are no configs are skipped.

@@ -53,7 +53,7 @@ pub fn plan_cluster(
     let mut inputs = loaded.inputs.clone();
     inputs.options = options.recorded();
     Ok(make_plan(&PlanInput {
-        wave: None,
+        wave: loaded.wave.clone(),
         missing_files: loaded.missing_files.clone(),
         name: loaded.name.clone(),
         desired,

@@ -16,7 +16,7 @@ use stairway_core::model::clusterconfig::Config;
 use stairway_core::model::{Digest, Timestamp};
 use stairway_core::plan::wire::{ClusterError, Inputs};
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Clusters in one batch per worker: starting workers costs milliseconds per batch, and a rendered
 /// cluster about half a megabyte while its batch lasts.
@@ -282,7 +282,8 @@ fn assemble(
         config,
         documents,
         live,
-        settings: request.settings.clone(),
+        wave: request.wave.clone(),
+        settings: Arc::clone(&request.settings),
         inputs,
         at,
         missing_files: Vec::new(),

@@ -1,13 +1,18 @@
 //! Which clusters an invocation is about.
 
-use super::{ClusterRequest, LiveSource};
-use crate::config::{self, ClusterEntry, Fleet, FleetError, Live, nearest};
+use super::affected::keep_affected;
+use super::part::typed;
+use super::{ClusterRequest, LiveSource, Part};
+use crate::config::{self, ClusterEntry, Fleet, FleetError, Live, Policy, nearest};
 use crate::files;
 use crate::render::{self, RenderError, RenderOptions, SourceFormat, WorkerMode};
+use crate::vcs::VcsError;
 use serde_json::Value;
+use stairway_core::plan::wire::Partial;
 use stairway_core::policy::settings::{Settings, glob_matches};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// What the user said about which clusters are meant and how they are read.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +29,8 @@ pub struct Scope {
     pub target: Vec<String>,
     /// No cluster whose name one of these globs matches.
     pub exclude: Vec<String>,
+    /// Which part of what is selected.
+    pub part: Part,
     /// External variables for jsonnet, over those of the fleet.
     pub ext_vars: BTreeMap<String, String>,
     /// Top-level arguments for jsonnet, over those of the fleet.
@@ -41,8 +48,14 @@ pub struct Scope {
 pub struct Selected {
     /// In a fixed order: by alias, then by config.
     pub requests: Vec<ClusterRequest>,
-    /// What the fleet file asks for and this build does not do.
+    /// What the fleet file asks for and this build does not do, and how the part was found.
     pub notes: Vec<String>,
+    /// The fleet's waves in their order; empty without a fleet.
+    pub waves: Vec<String>,
+    /// Which part of the fleet it is, when not all of it.
+    pub partial: Option<Partial>,
+    /// Why no cluster is in the part, as a sentence.
+    pub nothing: Option<String>,
 }
 
 /// Globs over cluster names that are checked when the name is known.
@@ -126,6 +139,33 @@ pub enum SelectError {
     /// Everything is excluded.
     #[error("`--target` and `--exclude` leave no cluster")]
     AllExcluded,
+    /// The fleet has no such wave.
+    #[error("The fleet has no wave `{wave}`")]
+    NoWave {
+        /// As given.
+        wave: String,
+        /// Those that it has.
+        waves: Vec<String>,
+    },
+    /// A wave needs a fleet.
+    #[error("`--wave` is about the waves of a fleet, and there is no fleet file")]
+    WaveWithoutFleet,
+    /// Nothing tells what changed.
+    #[error("Finding what changed since `{rev}` failed: `{}` is not in a git repository", .folder.display())]
+    NoRepository {
+        /// The revision.
+        rev: String,
+        /// Where one was looked for.
+        folder: PathBuf,
+    },
+    /// Git does not tell what changed.
+    #[error("Finding what changed since `{rev}` failed: {error}")]
+    Changes {
+        /// The revision.
+        rev: String,
+        /// Why.
+        error: VcsError,
+    },
     /// One live side for several clusters.
     #[error("`--live` is the live side of one cluster, and {count} clusters are selected")]
     LiveForSeveral {
@@ -149,6 +189,21 @@ impl SelectError {
             Self::NoMatch { near, .. } if near.is_empty() => None,
             Self::NoMatch { near, .. } => Some(format!("near names: `{}`", near.join("`, `"))),
             Self::AllExcluded => None,
+            Self::NoWave { waves, .. } if waves.is_empty() => {
+                Some("it has none: write `waves: [canary, rest]` into it, and `wave` at its clusters".to_owned())
+            }
+            Self::NoWave { wave, waves } => {
+                Some(match nearest(wave, waves.iter().map(String::as_str)).first() {
+                    Some(near) => format!("did you mean `--wave {near}`?"),
+                    None => format!("its waves: `{}`", waves.join("`, `")),
+                })
+            }
+            Self::WaveWithoutFleet => Some("name a fleet with `--fleet FILE`".to_owned()),
+            Self::NoRepository { .. } => Some(
+                "run it in a clone: `git clone URL`; here all clusters are planned without `--changed-since`"
+                    .to_owned(),
+            ),
+            Self::Changes { error, .. } => error.hint(),
             Self::LiveForSeveral { .. } => {
                 Some("name one cluster, or write `live` into the fleet file".to_owned())
             }
@@ -186,8 +241,9 @@ pub fn select(scope: &Scope) -> Result<Selected, SelectError> {
     let mut notes = Vec::new();
     let fleet = find_fleet(scope, whole_fleet || !globs.is_empty(), &mut notes)?;
     let mut requests = Vec::new();
+    let listed = listed_configs(&configs, fleet.as_ref());
     for config in configs {
-        requests.push(for_config(scope, config, fleet.as_ref()));
+        for_config(scope, config, fleet.as_ref(), &listed, &mut requests);
     }
     if whole_fleet || !globs.is_empty() {
         let Some(fleet) = &fleet else {
@@ -200,12 +256,107 @@ pub fn select(scope: &Scope) -> Result<Selected, SelectError> {
     }
     requests.sort_by(|a, b| (&a.name, &a.config).cmp(&(&b.name, &b.config)));
     requests.dedup();
-    let in_fleet = requests.len() > 1;
+    let whole = requests.len();
+    let nothing = take_part(scope, fleet.as_ref(), &mut requests, &mut notes)?;
+    let in_fleet = whole > 1;
     for request in &mut requests {
         request.in_fleet = in_fleet;
     }
-    attach_live(scope, &mut requests)?;
-    Ok(Selected { requests, notes })
+    if nothing.is_none() {
+        attach_live(scope, &mut requests)?;
+    }
+    let partial = fleet.as_ref().and_then(|fleet| partial(scope, fleet));
+    let waves = fleet.map(|fleet| fleet.file.waves).unwrap_or_default();
+    Ok(Selected {
+        requests,
+        notes,
+        waves,
+        partial,
+        nothing,
+    })
+}
+
+/// Leaves only the part that is meant; returns why nothing is left, if so.
+fn take_part(
+    scope: &Scope,
+    fleet: Option<&Fleet>,
+    requests: &mut Vec<ClusterRequest>,
+    notes: &mut Vec<String>,
+) -> Result<Option<String>, SelectError> {
+    let Part {
+        shard,
+        changed_since,
+        waves,
+    } = &scope.part;
+    let mut nothing = None;
+    if !waves.is_empty() {
+        let known = fleet.ok_or(SelectError::WaveWithoutFleet)?;
+        if let Some(wave) = waves.iter().find(|wave| !known.file.waves.contains(wave)) {
+            return Err(SelectError::NoWave {
+                wave: wave.clone(),
+                waves: known.file.waves.clone(),
+            });
+        }
+        requests.retain(|request| {
+            request
+                .wave
+                .as_ref()
+                .is_some_and(|wave| waves.contains(wave))
+        });
+        if requests.is_empty() {
+            nothing = Some(format!(
+                "No cluster is in the wave `{}`",
+                waves.join("` or `")
+            ));
+        }
+    }
+    if let Some(shard) = shard
+        && nothing.is_none()
+    {
+        requests.retain(|request| shard.takes(&request.key));
+        if requests.is_empty() {
+            nothing = Some(format!("No cluster is in shard {shard}"));
+        }
+    }
+    if let Some(rev) = changed_since
+        && nothing.is_none()
+    {
+        let evaluate = |path: &Path, root: &Path| evaluate(path, root, &scope.worker);
+        let kept = keep_affected(scope, rev, fleet, requests, &evaluate)?;
+        notes.extend(kept.notes);
+        if requests.is_empty() {
+            let files = match kept.files {
+                1 => "1 file".to_owned(),
+                files => format!("{files} files"),
+            };
+            nothing = Some(format!(
+                "No cluster is affected by what changed since {rev} ({files} changed)"
+            ));
+        }
+    }
+    Ok(nothing)
+}
+
+/// Says which part of the fleet was asked for, as it was typed.
+fn partial(scope: &Scope, fleet: &Fleet) -> Option<Partial> {
+    let Part {
+        shard,
+        changed_since,
+        waves,
+    } = &scope.part;
+    let shard = shard.filter(|shard| !shard.is_all());
+    let mut by: Vec<String> = Vec::new();
+    by.extend(shard.map(|shard| typed("--shard", &shard.to_string())));
+    by.extend(
+        changed_since
+            .iter()
+            .map(|rev| typed("--changed-since", rev)),
+    );
+    by.extend(waves.iter().map(|wave| typed("--wave", wave)));
+    by.extend(scope.target.iter().map(|glob| typed("--target", glob)));
+    by.extend(scope.exclude.iter().map(|glob| typed("--exclude", glob)));
+    let of = u32::try_from(fleet.file.clusters.len()).unwrap_or(u32::MAX);
+    (!by.is_empty()).then_some(Partial { of, by })
 }
 
 /// Loads the fleet file. One that was found and not named may belong to another tool, and does not
@@ -256,18 +407,41 @@ fn evaluate(path: &Path, root: &Path, worker: &WorkerMode) -> Result<Vec<Value>,
         .collect())
 }
 
-/// A config from the command line: the fleet's entry for it, or one of its own.
-fn for_config(scope: &Scope, config: &str, fleet: Option<&Fleet>) -> ClusterRequest {
-    let path = scope.cwd.join(config);
-    if let Some(fleet) = fleet {
-        let canonical = files::canonicalize(&path).ok();
-        let listed = fleet.file.clusters.iter().find(|entry| {
-            canonical.is_some()
-                && files::canonicalize(&fleet.folder.join(&entry.config)).ok() == canonical
-        });
-        if let Some(entry) = listed {
-            return for_entry(scope, fleet, entry);
+/// The fleet's entries by the canonical path of their configs: each is looked up once, however many
+/// configs are named on the command line.
+type Listed = BTreeMap<PathBuf, Vec<usize>>;
+
+fn listed_configs(configs: &[&str], fleet: Option<&Fleet>) -> Listed {
+    let mut listed = Listed::new();
+    let Some(fleet) = fleet.filter(|_| !configs.is_empty()) else {
+        return listed;
+    };
+    for (index, entry) in fleet.file.clusters.iter().enumerate() {
+        if let Ok(canonical) = files::canonicalize(&fleet.folder.join(&entry.config)) {
+            listed.entry(canonical).or_default().push(index);
         }
+    }
+    listed
+}
+
+/// A config from the command line: the fleet's entries for it, or one of its own.
+fn for_config(
+    scope: &Scope,
+    config: &str,
+    fleet: Option<&Fleet>,
+    listed: &Listed,
+    requests: &mut Vec<ClusterRequest>,
+) {
+    if let Some(fleet) = fleet
+        && let Ok(canonical) = files::canonicalize(&scope.cwd.join(config))
+        && let Some(entries) = listed.get(&canonical)
+    {
+        let entries = entries
+            .iter()
+            .filter_map(|index| fleet.file.clusters.get(*index));
+        let common = Arc::new(fleet.settings(None, &scope.prune));
+        requests.extend(entries.map(|entry| for_entry(scope, fleet, entry, &common)));
+        return;
     }
     let settings = match fleet {
         Some(fleet) => fleet.settings(None, &scope.prune),
@@ -276,7 +450,8 @@ fn for_config(scope: &Scope, config: &str, fleet: Option<&Fleet>) -> ClusterRequ
             ..Settings::default()
         },
     };
-    ClusterRequest {
+    requests.push(ClusterRequest {
+        key: config.to_owned(),
         name: None,
         filter: scope.filter(&[]),
         tentative: false,
@@ -284,19 +459,26 @@ fn for_config(scope: &Scope, config: &str, fleet: Option<&Fleet>) -> ClusterRequ
         root: scope.root.as_ref().map(|root| scope.cwd.join(root)),
         ext_vars: scope.ext_vars.clone(),
         tlas: scope.tlas.clone(),
+        wave: None,
         live: LiveSource::NotGiven,
-        settings,
+        settings: Arc::new(settings),
         fleet_digest: fleet.map(|fleet| fleet.digest.to_string()),
         in_fleet: false,
-    }
+    });
 }
 
-fn for_entry(scope: &Scope, fleet: &Fleet, entry: &ClusterEntry) -> ClusterRequest {
+fn for_entry(
+    scope: &Scope,
+    fleet: &Fleet,
+    entry: &ClusterEntry,
+    common: &Arc<Settings>,
+) -> ClusterRequest {
     let mut ext_vars = entry.ext_vars.clone();
     ext_vars.extend(scope.ext_vars.clone());
     let mut tlas = entry.tlas.clone();
     tlas.extend(scope.tlas.clone());
     ClusterRequest {
+        key: entry.key(),
         name: entry.name.clone(),
         filter: NameFilter::default(),
         tentative: false,
@@ -304,10 +486,26 @@ fn for_entry(scope: &Scope, fleet: &Fleet, entry: &ClusterEntry) -> ClusterReque
         root: Some(fleet.root.clone()),
         ext_vars,
         tlas,
+        wave: entry.wave.clone(),
         live: live_source(fleet, &entry.live),
-        settings: fleet.settings(Some(entry), &scope.prune),
+        settings: settings_of(scope, fleet, entry, common),
         fleet_digest: Some(fleet.digest.to_string()),
         in_fleet: false,
+    }
+}
+
+/// Most clusters decide nothing of their own and share the fleet's settings: the waivers of a fleet of
+/// thousands are in memory once.
+fn settings_of(
+    scope: &Scope,
+    fleet: &Fleet,
+    entry: &ClusterEntry,
+    common: &Arc<Settings>,
+) -> Arc<Settings> {
+    if entry.policy == Policy::default() && entry.nodegroups.is_empty() {
+        Arc::clone(common)
+    } else {
+        Arc::new(fleet.settings(Some(entry), &scope.prune))
     }
 }
 
@@ -366,11 +564,12 @@ fn from_fleet(
         }
     }
     let before = requests.len();
+    let common = Arc::new(fleet.settings(None, &scope.prune));
     for entry in &fleet.file.clusters {
         if filter.takes(provisional(entry)) {
-            requests.push(for_entry(scope, fleet, entry));
+            requests.push(for_entry(scope, fleet, entry, &common));
         } else if entry.name.is_none() {
-            let request = for_entry(scope, fleet, entry);
+            let request = for_entry(scope, fleet, entry, &common);
             requests.push(ClusterRequest {
                 filter: filter.clone(),
                 tentative: true,

@@ -16,6 +16,7 @@
 mod error;
 mod excerpt;
 mod frame;
+mod imports;
 mod json;
 mod jsonnet;
 mod limits;
@@ -36,9 +37,11 @@ use stairway_core::model::Digest;
 
 use crate::files;
 use frame::{Evaluated, Output};
+pub(crate) use sources::normal;
 use sources::{Folders, Site};
 
 pub use error::{RenderError, RenderErrorKind, RenderFailure};
+pub use imports::{ImportScan, Reads};
 pub use json::parse_json;
 pub use limits::Limits;
 pub use place::place_of;

@@ -107,7 +107,7 @@ fn inside(canonical: &Path, root: &Path) -> Result<(), Ban> {
 }
 
 /// Resolves `.` and `..` by name only: for messages, never for access.
-pub(super) fn normal(path: &Path) -> PathBuf {
+pub(crate) fn normal(path: &Path) -> PathBuf {
     let mut out = PathBuf::new();
     for part in path.components() {
         match part {
@@ -302,7 +302,11 @@ pub(super) fn find_import(
 }
 
 /// Finds a path and checks that it is inside of the root.
-fn find_path(spelled: PathBuf, root: &Path, folders: &mut Folders) -> Result<Found, Refusal> {
+pub(super) fn find_path(
+    spelled: PathBuf,
+    root: &Path,
+    folders: &mut Folders,
+) -> Result<Found, Refusal> {
     let (canonical, stands) = folders.resolve(&spelled).map_err(Refusal::Unreadable)?;
     inside(&canonical, root).map_err(Refusal::Forbidden)?;
     let relative = |path: &Path| path.strip_prefix(root).ok().map(slashed);

@@ -30,7 +30,9 @@ impl Scene {
         let fleet = read(&place.work().join(DEMO_FLEET));
         let free = fleet.replacen("approvals: {required: 1", "approvals: {required: 0", 1);
         assert_ne!(free, fleet);
-        place.file(DEMO_FLEET, &free);
+        // So have waves.
+        let free: Vec<&str> = free.lines().filter(|line| !line.contains("wave")).collect();
+        place.file(DEMO_FLEET, &free.join("\n"));
         let scene = Self { place };
         scene.plan();
         scene

@@ -5,6 +5,7 @@ mod drains;
 mod generate;
 mod rng;
 mod seeds;
+mod services;
 mod walk;
 
 use rng::Rng;

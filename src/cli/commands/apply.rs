@@ -7,6 +7,7 @@ use crate::cli::exit_code;
 use crate::cli::request::{ApplyRequest, PlanScope, RunManner};
 use crate::cli::session::Session;
 use crate::cli::subject::{Sides, Subject, refused};
+use crate::cli::waves::{self, Gate};
 use crate::drive::How;
 use crate::drive::live::{Target as _, WorldTarget};
 use crate::render::WorkerMode;
@@ -45,6 +46,24 @@ pub(crate) fn run(session: &mut Session<'_>, request: &ApplyRequest) -> Result<u
     for note in &notes {
         session.terminal.warn(note);
     }
+    // A run that was begun goes on: half-way is no place to wait in.
+    let gate = if request.resume || request.adopt {
+        Gate::default()
+    } else {
+        waves::gate(&subject)?
+    };
+    if let Some(note) = &gate.note {
+        session.terminal.warn(note);
+    }
+    let skipped = gate.overridden();
+    match gate.refusal(&subject.plan) {
+        Some(refusal) if !request.skip_waves => return Err(refusal),
+        Some(_) => session.terminal.warn(&format!(
+            "earlier waves are not waited for: {}",
+            skipped.as_deref().unwrap_or_default()
+        )),
+        None => {}
+    }
     if request.manner.approve.is_none() {
         return dry(session, request, &subject, target);
     }
@@ -67,6 +86,7 @@ pub(crate) fn run(session: &mut Session<'_>, request: &ApplyRequest) -> Result<u
         resume: request.resume,
         adopt: request.adopt,
         fleet: request.scope.fleet.clone(),
+        overridden: skipped,
         takes_back: None,
     };
     let mut carried = carry.out(session)?;

@@ -4,16 +4,14 @@ use crate::cli::args::PlanFormat;
 use crate::cli::error::CliError;
 use crate::cli::exit_code;
 use crate::cli::request::PlanRequest;
-use crate::cli::session::{Session, Tour};
+use crate::cli::session::{Session, Tour, Toured};
 use crate::pipeline::{Loaded, plan_cluster};
+use crate::store::sets::SET_FILE;
 use crate::store::{Kept, PlanFolder, SetDraft, Writer};
 use stairway_core::model::{Observation, canonical_bytes};
 use stairway_core::plan::wire::Summary;
 use stairway_core::plan::{Planned, exit_facts};
 use stairway_core::report::{plan_markdown, plan_table, planset_markdown};
-
-/// The name of the set in a folder of plans.
-const SET_FILE: &str = "planset.json";
 
 /// Plans the way from what is live to what git asks for.
 ///
@@ -46,7 +44,7 @@ pub(crate) fn run(session: &mut Session<'_>, request: &PlanRequest) -> Result<u8
     let writer = out.as_deref().map(Writer::start);
     let mut draft = SetDraft::default();
     let mut codes = vec![exit_code::DONE];
-    let toured = session.tour(&tour, &make, &mut |name, made: Made| {
+    let toured = session.tour_set(&tour, &make, &mut |name, made: Made| {
         if let (Some(writer), Some(folder)) = (&writer, made.folder) {
             writer.write(folder)?;
         }
@@ -56,8 +54,13 @@ pub(crate) fn run(session: &mut Session<'_>, request: &PlanRequest) -> Result<u8
         Ok(())
     });
     let written = writer.map_or(Ok(()), Writer::finish);
-    let errors = toured?;
+    let Toured {
+        errors,
+        waves,
+        partial,
+    } = toured?;
     written?;
+    (draft.waves, draft.partial) = (waves, partial);
     if !errors.is_empty() {
         codes.push(exit_code::ERROR);
     }
@@ -75,7 +78,7 @@ pub(crate) fn run(session: &mut Session<'_>, request: &PlanRequest) -> Result<u8
     if let Some(path) = &request.review.json_into {
         draft.write_file(&session.ambient.cwd.join(path))?;
     }
-    print(session, request, draft)?;
+    print_set(session, request.format, draft)?;
     if let Some(out) = &request.out {
         session
             .terminal
@@ -126,15 +129,15 @@ impl Made {
 
 /// The table names the clusters that failed; where nothing else is in it, and in the other formats,
 /// they are told on stderr.
-fn print(
+pub(super) fn print_set(
     session: &mut Session<'_>,
-    request: &PlanRequest,
+    format: PlanFormat,
     draft: SetDraft,
 ) -> Result<(), CliError> {
     let only_errors = draft.clusters.is_empty() && !draft.errors.is_empty();
     let errors = draft.errors.clone();
-    let told_in_table = request.format == PlanFormat::Table && !only_errors;
-    match request.format {
+    let told_in_table = format == PlanFormat::Table && !only_errors;
+    match format {
         PlanFormat::Json => {
             draft.write(&mut session.terminal.as_writer())?;
         }

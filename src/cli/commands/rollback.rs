@@ -236,6 +236,7 @@ fn take(
         resume: false,
         adopt: false,
         fleet: request.scope.fleet.clone(),
+        overridden: None,
         takes_back: Some(undone.plan.digest.clone()),
     };
     let mut carried = carry.out(session)?;

@@ -58,6 +58,8 @@ pub struct ApplyRequest {
     pub resume: bool,
     /// Take nothing for done that is not seen.
     pub adopt: bool,
+    /// Do not wait for earlier waves.
+    pub skip_waves: bool,
     /// Remove this lock and do nothing else.
     pub unlock: Option<String>,
 }
@@ -147,6 +149,7 @@ pub(super) fn apply(args: ApplyArgs, ambient: &Ambient) -> Result<ApplyRequest, 
         run,
         resume,
         adopt,
+        dangerously_skip_waves,
         unlock,
     } = args;
     Ok(ApplyRequest {
@@ -154,6 +157,7 @@ pub(super) fn apply(args: ApplyArgs, ambient: &Ambient) -> Result<ApplyRequest, 
         manner: manner(run),
         resume,
         adopt,
+        skip_waves: dangerously_skip_waves,
         unlock,
     })
 }

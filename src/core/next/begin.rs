@@ -4,7 +4,7 @@ use super::motion::in_motion;
 use super::{Next, Situation, tells};
 use crate::journal::StepPhase;
 use crate::model::{Condition, Observation, Timestamp};
-use crate::plan::wire::{Action, Plan, Step, StepKind};
+use crate::plan::wire::{Action, Plan, Step, StepKind, goes_on, unit_time};
 use crate::policy::windows::{Opening, opening};
 use crate::verify::{Ground, Verdict, verify};
 use std::collections::BTreeSet;
@@ -130,7 +130,7 @@ fn version(plan: &Plan, observed: &Observation) -> Result<(), Refusal> {
 /// A step that nothing was done of yet, or whose last attempt failed.
 pub(super) fn begin(situation: &Situation<'_>, place: usize) -> Next {
     let step = &situation.plan.steps[place];
-    let inside_unit = goes_on(situation.plan, place);
+    let inside_unit = goes_on(&situation.plan.steps, place);
     if situation.interrupted && !inside_unit {
         return Next::Leave { step: place };
     }
@@ -232,19 +232,6 @@ pub(super) fn in_time(
     }
 }
 
-/// Cordon to drained is one unit: it is not left half-way for a window or an operator.
-fn goes_on(plan: &Plan, place: usize) -> bool {
-    let Some(before) = place.checked_sub(1).and_then(|i| plan.steps.get(i)) else {
-        return false;
-    };
-    let marks = matches!(
-        before.kind,
-        StepKind::TaintNodegroup | StepKind::CordonNodegroup
-    );
-    let step = &plan.steps[place];
-    marks && step.kind == StepKind::DrainNodegroup && step.subject == before.subject
-}
-
 /// Approvals end; what cannot be undone needs one that has not.
 fn expired(situation: &Situation<'_>, step: &Step) -> Option<String> {
     let expires = situation.manner.expires?;
@@ -257,7 +244,7 @@ fn expired(situation: &Situation<'_>, step: &Step) -> Option<String> {
 }
 
 fn window(situation: &Situation<'_>, place: usize) -> Option<Next> {
-    let unit = unit_seconds(situation.plan, place);
+    let unit = unit_time(&situation.plan.steps, place).most;
     match opening(&situation.manner.windows, situation.now, unit) {
         Opening::Now => None,
         Opening::At(at) => Some(Next::Pause {
@@ -273,23 +260,6 @@ fn window(situation: &Situation<'_>, place: usize) -> Option<Next> {
             unknown: false,
         }),
     }
-}
-
-/// How long the unit that starts here may take; waits for people are no work.
-fn unit_seconds(plan: &Plan, place: usize) -> u32 {
-    let of = |step: &Step| {
-        if matches!(step.kind, StepKind::PhaseOut | StepKind::Bake) {
-            return 0;
-        }
-        u32::try_from(step.duration.max).unwrap_or(u32::MAX)
-    };
-    let mut sum = of(&plan.steps[place]);
-    let mut after = place + 1;
-    while after < plan.steps.len() && goes_on(plan, after) {
-        sum = sum.saturating_add(of(&plan.steps[after]));
-        after += 1;
-    }
-    sum
 }
 
 /// Returns what to do while preconditions do not hold; none when all of them hold.

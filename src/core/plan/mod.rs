@@ -17,6 +17,7 @@ mod rollback;
 mod steps;
 mod summary;
 mod undo;
+mod windows;
 pub mod wire;
 
 pub use exit::{ExitFacts, exit_facts};

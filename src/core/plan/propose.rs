@@ -5,7 +5,7 @@ use super::wire::{
     BlockedBy, Finding, GroupStart, Identity, Inputs, LaterStep, PLAN_FORMAT, Plan, Severity,
     Summary, Tool,
 };
-use super::{addons, hops, nodes, preflight, rollback, summary};
+use super::{addons, hops, nodes, preflight, rollback, summary, windows};
 use crate::catalog::Catalog;
 use crate::diff::{Differences, compare};
 use crate::model::clusterconfig::{Desired, labels_of, read_taints};
@@ -114,6 +114,7 @@ pub(super) fn seal(
     to: Option<KubeMinor>,
     rollback: bool,
 ) -> Planned {
+    windows::judge(&mut draft);
     let input = draft.input;
     let groups = input
         .observed

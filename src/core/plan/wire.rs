@@ -1,10 +1,14 @@
 //! The plan as it is written, read, digested and approved.
 
+mod units;
+
 use crate::model::{ClusterId, Condition, Digest, KubeMinor, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+
+pub use units::{UnitTime, goes_on, unit_starts, unit_time};
 
 /// The major format version of plans and plan sets that this build reads and writes.
 pub const PLAN_FORMAT: u32 = 1;

@@ -1,5 +1,6 @@
 //! What the fleet's owner decides: strategies, roles, activity, waivers.
 
+use super::windows::Window;
 use crate::model::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,8 @@ pub struct Settings {
     pub waivers: Vec<Waiver>,
     /// Differences that are left alone for a while.
     pub ignore: Vec<IgnoreRule>,
+    /// Maintenance windows: no step starts that cannot end inside one. Empty for any time.
+    pub windows: Vec<Window>,
     /// Longest wait for a phase-out, in seconds.
     #[serde(with = "duration_text")]
     #[schemars(with = "String")]
@@ -52,6 +55,7 @@ impl Default for Settings {
             prune: Vec::new(),
             waivers: Vec::new(),
             ignore: Vec::new(),
+            windows: Vec::new(),
             phase_out_at_most: DEFAULT_PHASE_OUT_SECONDS,
         }
     }

@@ -1,8 +1,10 @@
 //! Maintenance windows: when steps may start.
 
+use super::settings::write_duration;
 use crate::model::{DAY_SECONDS, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// A time in which steps may run. All times are UTC: a window must not move when a clock does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -98,6 +100,39 @@ impl Window {
             let last_start = opens + i64::from(self.length) - i64::from(seconds);
             (last_start >= now.unix()).then(|| Timestamp::from_unix(opens.max(now.unix())))
         })
+    }
+}
+
+impl fmt::Display for Window {
+    /// Writes `fri, sat 22:00 UTC for 4h`.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let days: Vec<&str> = self.days.iter().map(|day| day.name()).collect();
+        let days = if days.is_empty() {
+            "every day".to_owned()
+        } else {
+            days.join(", ")
+        };
+        write!(
+            out,
+            "{days} {:02}:{:02} UTC for {}",
+            self.from / 3600,
+            self.from / 60 % 60,
+            write_duration(self.length)
+        )
+    }
+}
+
+impl Day {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Mon => "mon",
+            Self::Tue => "tue",
+            Self::Wed => "wed",
+            Self::Thu => "thu",
+            Self::Fri => "fri",
+            Self::Sat => "sat",
+            Self::Sun => "sun",
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use super::markup::{cell, code_cell, fenced, prose, table};
 use super::mermaid;
 use super::picture::ladder_picture;
 use super::style::Look;
-use super::summary::{set_summary_line, summary_line};
+use super::summary::{by_wave, set_heading, set_summary_line, summary_line};
 use super::terminal::{is_quiet, journey, verdict};
 use super::words::{
     change_lines, count, disturbs, list_some, no_way_back, open_until, range, severity,
@@ -37,6 +37,9 @@ pub fn plan_markdown(plan: &Plan) -> String {
 pub fn planset_markdown(set: &PlanSet) -> String {
     let summary = set_summary_line(set);
     let mut out = format!("# Plan\n\n{summary}\n\n");
+    if let Some(heading) = set_heading(set) {
+        let _ = write!(out, "**{}**\n\n", prose(&heading));
+    }
     if !set.errors.is_empty() {
         let _ = write!(
             out,
@@ -61,13 +64,18 @@ pub fn planset_markdown(set: &PlanSet) -> String {
         out.push_str(&overview(&active));
         out.push('\n');
     }
-    for plan in active {
-        let _ = write!(out, "## {}\n\n", title(plan));
-        let _ = write!(out, "{}\n\n", summary_line(&plan.summary));
-        out.push_str(&risk(plan));
-        out.push_str("<details><summary>Ladder, steps and findings</summary>\n\n");
-        rest(plan, "###", &mut out);
-        out.push_str("</details>\n\n");
+    for (wave, plans) in by_wave(set, active) {
+        if let Some(wave) = wave {
+            let _ = write!(out, "# {}\n\n", prose(&wave));
+        }
+        for plan in plans {
+            let _ = write!(out, "## {}\n\n", title(plan));
+            let _ = write!(out, "{}\n\n", summary_line(&plan.summary));
+            out.push_str(&risk(plan));
+            out.push_str("<details><summary>Ladder, steps and findings</summary>\n\n");
+            rest(plan, "###", &mut out);
+            out.push_str("</details>\n\n");
+        }
     }
     if !quiet.is_empty() {
         let names: Vec<String> = quiet

@@ -44,7 +44,7 @@ pub use pages::{codes_markdown, codes_table, explain_code, explain_page, page_ma
 pub use picture::ladder_picture;
 pub use status::{LockView, StatusView, status_json, status_table, took};
 pub use style::Look;
-pub use summary::{set_summary_line, summary_line};
+pub use summary::{set_heading, set_summary_line, summary_line};
 pub use terminal::plan_table;
 pub use timeline::{
     Rehearsal, Sweep, TimelineRow, rehearsal_json, rehearsal_table, sweep_json, sweep_table,

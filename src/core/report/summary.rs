@@ -1,6 +1,7 @@
 //! The first and last line of every report.
 
-use crate::plan::wire::{PlanSet, Summary};
+use super::words::count;
+use crate::plan::wire::{Partial, Plan, PlanSet, Summary};
 
 /// Returns the totals as one line: `No changes.` or `Plan: 2 to upgrade, …`.
 ///
@@ -69,4 +70,54 @@ fn counted(summary: &Summary) -> String {
          {roll_back} to roll back, {delete} groups to delete, {phasing_out} phasing out, \
          {blocked} blocked."
     )
+}
+
+/// Returns the line that says which part of the fleet a set is; none when it is all of it.
+pub fn set_heading(set: &PlanSet) -> Option<String> {
+    let Partial { of, by } = set.partial.as_ref()?;
+    let got = set.clusters.len() + set.errors.len();
+    Some(format!(
+        "Partial: {got} of the fleet's {}, chosen by {}. The others were not looked at.",
+        count(usize::try_from(*of).unwrap_or(usize::MAX), "cluster"),
+        by.join(" ")
+    ))
+}
+
+/// Returns the plans in the order in which the fleet's waves go, each wave with its title; what has
+/// no wave goes last. Without waves, and for a single cluster, all plans without a title.
+pub(super) fn by_wave<'p>(
+    set: &PlanSet,
+    plans: Vec<&'p Plan>,
+) -> Vec<(Option<String>, Vec<&'p Plan>)> {
+    if set.waves.is_empty() || set.clusters.len() < 2 {
+        return vec![(None, plans)];
+    }
+    let place = |plan: &Plan| {
+        let named = plan.wave.as_ref();
+        let found = named.and_then(|name| set.waves.iter().position(|wave| wave == name));
+        found.unwrap_or(set.waves.len())
+    };
+    let mut waves: Vec<Vec<&Plan>> = vec![Vec::new(); set.waves.len() + 1];
+    for plan in plans {
+        waves[place(plan)].push(plan);
+    }
+    let all = set.waves.len();
+    waves
+        .into_iter()
+        .enumerate()
+        .filter(|(_, plans)| !plans.is_empty())
+        .map(|(at, plans)| {
+            let clusters = count(plans.len(), "cluster");
+            let title = match set.waves.get(at) {
+                Some(name) => format!(
+                    "Wave {} of {all}: {name}, {clusters} with something to do",
+                    at + 1
+                ),
+                None => {
+                    format!("In no wave, so after all of them: {clusters} with something to do")
+                }
+            };
+            (Some(title), plans)
+        })
+        .collect()
 }

@@ -7,7 +7,7 @@ use super::later;
 use super::layout::{Page, clean, clip};
 use super::picture::ladder_picture;
 use super::style::{Ink, Look};
-use super::summary::set_summary_line;
+use super::summary::{by_wave, set_heading, set_summary_line};
 use super::table::{Cell, Column, blocks, display_width};
 use super::words::{
     change_lines, count, disturbs, no_way_back, open_until, range, step_numbers, total_disruption,
@@ -29,15 +29,28 @@ pub fn plan_table(set: &PlanSet, look: &Look) -> String {
     let mut page = Page::new(*look);
     let summary = set_summary_line(set);
     page.line(summary.clone());
+    if let Some(heading) = set_heading(set) {
+        page.say(0, Ink::Caution, &heading);
+    }
     page.gap();
     let (quiet, active): (Vec<&Plan>, Vec<&Plan>) =
         set.clusters.iter().partition(|plan| is_quiet(plan));
-    if active.len() >= OVERVIEW_FROM {
-        fleet::overview(&active, &mut page);
+    let several = active.len() >= OVERVIEW_FROM;
+    let waves = by_wave(set, active);
+    if several {
+        let ordered: Vec<&Plan> = waves.iter().flat_map(|(_, plans)| plans).copied().collect();
+        fleet::overview(&ordered, &mut page);
     }
-    for plan in active {
-        page.gap();
-        cluster(plan, &mut page);
+    for (title, plans) in waves {
+        if let Some(title) = title {
+            page.gap();
+            let look = page.look;
+            page.line(look.paint(Ink::Strong, &clean(&title, look)));
+        }
+        for plan in plans {
+            page.gap();
+            cluster(plan, &mut page);
+        }
     }
     fleet::in_sync(&quiet, &mut page);
     fleet::errors(&set.errors, &mut page);

@@ -30,6 +30,7 @@
 mod cluster;
 mod drain;
 mod existing;
+mod fleet;
 mod groups;
 mod readiness;
 pub(crate) mod scene;
@@ -60,6 +61,7 @@ fn all() -> impl Iterator<Item = &'static Case> {
         .chain(drain::CASES)
         .chain(readiness::CASES)
         .chain(cluster::CASES)
+        .chain(fleet::CASES)
 }
 
 /// How subjects begin; the rest is a name.

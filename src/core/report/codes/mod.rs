@@ -3,6 +3,7 @@
 mod cluster;
 mod drain;
 mod findings;
+mod fleet;
 mod readiness;
 mod rules;
 
@@ -52,6 +53,7 @@ pub fn pages() -> impl Iterator<Item = &'static Page> {
         .chain(readiness::PAGES)
         .chain(drain::PAGES)
         .chain(cluster::PAGES)
+        .chain(fleet::PAGES)
 }
 
 /// Returns the page of `code`, whatever its case.

@@ -1,0 +1,698 @@
+//! Parts of a fleet: shards and their merge, what a change affects, waves, windows, hostile fleets.
+
+use crate::support::{Place, Run, files_below, read, top};
+use serde_json::{Value, json};
+use stairway::render::{ImportScan, Reads, RenderOptions, WorkerMode, render_file};
+use std::path::Path;
+
+const REFUSED: i32 = 5;
+const USAGE: i32 = 64;
+
+/// A config in jsonnet that takes its version from a shared library.
+fn config(name: &str, library: &str) -> String {
+    format!("local lib = import '../lib/{library}.libsonnet';\nlib.cluster('{name}')\n")
+}
+
+fn library(version: &str) -> String {
+    format!(
+        "{{ cluster(name):: {{ apiVersion: 'eksctl.io/v1alpha5', kind: 'ClusterConfig', \
+         metadata: {{ name: name, region: 'us-west-2', version: '{version}' }}, \
+         managedNodeGroups: [(import 'group.libsonnet')] }} }}\n"
+    )
+}
+
+const GROUP: &str = "{ name: 'core-a', instanceType: 'm5.large', minSize: 1, maxSize: 3, \
+                     amiFamily: 'AmazonLinux2023', labels: { 'node-purpose': 'core' } }\n";
+
+/// Names and waves of the fleet's clusters.
+const CLUSTERS: [(&str, Option<&str>); 7] = [
+    ("alder", Some("canary")),
+    ("birch", Some("rest")),
+    ("cedar", Some("rest")),
+    ("elder", None),
+    ("hazel", Some("rest")),
+    ("larch", Some("canary")),
+    ("maple", Some("rest")),
+];
+
+fn fleet_text(extra: &str) -> String {
+    let mut text =
+        format!("apiVersion: stairway/v1\nkind: Fleet\nwaves: [canary, rest]\n{extra}clusters:\n");
+    for (name, wave) in CLUSTERS {
+        let wave = wave.map_or_else(String::new, |wave| format!("    wave: {wave}\n"));
+        text.push_str(&format!(
+            "  - name: {name}\n    config: clusters/{name}.jsonnet\n{wave}    live: {{assumed: old/{name}.json}}\n"
+        ));
+    }
+    text
+}
+
+/// A fleet of seven, one minor behind git; the first three share a library of their own.
+fn fleet() -> Place {
+    let place = Place::new();
+    place.file("fleet.yaml", &fleet_text(""));
+    place.file("lib/old.libsonnet", &library("1.34"));
+    place.file("lib/new.libsonnet", &library("1.34"));
+    place.file("lib/group.libsonnet", GROUP);
+    for (index, (name, _)) in CLUSTERS.into_iter().enumerate() {
+        let library = if index < 3 { "old" } else { "new" };
+        place.file(&format!("clusters/{name}.jsonnet"), &config(name, library));
+        place.json(&format!("old/{name}.json"), &live(name));
+    }
+    place
+}
+
+fn live(name: &str) -> Value {
+    json!({
+        "apiVersion": "eksctl.io/v1alpha5",
+        "kind": "ClusterConfig",
+        "metadata": {"name": name, "region": "us-west-2", "version": "1.33"},
+        "managedNodeGroups": [{
+            "name": "core-a", "instanceType": "m5.large", "minSize": 1, "maxSize": 3,
+            "amiFamily": "AmazonLinux2023", "labels": {"node-purpose": "core"},
+        }],
+    })
+}
+
+/// Commits everything below the working folder that is not ignored.
+fn commit(place: &Place) -> String {
+    let repository = git2::Repository::init(place.work()).expect("a repository");
+    let time = git2::Time::new(1_790_000_000, 0);
+    let by = git2::Signature::new("Someone", "someone@example.org", &time).expect("a signature");
+    let mut index = repository.index().expect("an index");
+    index
+        .add_all(["."], git2::IndexAddOption::DEFAULT, None)
+        .expect("added");
+    index.update_all(["."], None).expect("updated");
+    index.write().expect("written");
+    let tree = index.write_tree().expect("a tree");
+    let tree = repository.find_tree(tree).expect("the tree");
+    let parent = repository
+        .head()
+        .ok()
+        .and_then(|head| head.peel_to_commit().ok());
+    let parents: Vec<&git2::Commit<'_>> = parent.iter().collect();
+    let id = repository.commit(Some("HEAD"), &by, &by, "change", &tree, &parents);
+    id.expect("a commit").to_string()
+}
+
+fn names(set: &Value) -> Vec<String> {
+    let clusters = set["clusters"].as_array().expect("a list").iter();
+    clusters
+        .map(|plan| plan["name"].as_str().expect("a name").to_owned())
+        .collect()
+}
+
+fn affected(place: &Place, rev: &str) -> (Vec<String>, Run) {
+    let run = place
+        .run(&["plan", "--changed-since", rev, "--format", "json"])
+        .expect(0);
+    (names(&run.json()), run)
+}
+
+#[test]
+fn shards_cover_the_fleet_once_and_say_what_they_are() {
+    let place = fleet();
+    let mut all = Vec::new();
+    for index in 1..=3 {
+        let shard = format!("{index}/3");
+        let run = place
+            .run(&["plan", "--shard", &shard, "--format", "json"])
+            .expect(0);
+        let set = run.json();
+        assert_eq!(
+            set["partial"],
+            json!({"of": 7, "by": [format!("--shard {shard}")]})
+        );
+        assert_eq!(set["waves"], json!(["canary", "rest"]));
+        all.extend(names(&set));
+    }
+    all.sort();
+    assert_eq!(all, CLUSTERS.map(|(name, _)| name));
+    let table = place.run(&["plan", "--shard", "2/3"]).expect(0);
+    let second = table.stdout.lines().nth(1).unwrap_or_default();
+    assert!(second.starts_with("Partial: "), "{}", table.stdout);
+    assert!(second.contains("chosen by --shard 2/3"), "{second}");
+    let markdown = place
+        .run(&["plan", "--shard", "2/3", "--format", "markdown"])
+        .expect(0);
+    assert!(
+        markdown
+            .stdout
+            .lines()
+            .take(6)
+            .any(|line| line.contains("Partial: ")),
+        "{}",
+        markdown.stdout
+    );
+    for wrong in ["0/3", "4/3", "3", "a/b", "-1/3"] {
+        let option = format!("--shard={wrong}");
+        place.run(&["plan", &option]).calm().expect(USAGE);
+    }
+    // One shard is everything.
+    let run = place
+        .run(&["plan", "--shard", "1/1", "--format", "json"])
+        .expect(0);
+    assert_eq!(run.json().get("partial"), None);
+}
+
+#[test]
+fn a_cluster_more_moves_no_other_to_another_shard() {
+    let place = fleet();
+    let of = |place: &Place| {
+        let run = place
+            .run(&["plan", "--shard", "1/3", "--format", "json"])
+            .expect(0);
+        names(&run.json())
+    };
+    let before = of(&place);
+    let more = fleet_text("").replace(
+        "clusters:\n",
+        "clusters:\n  - name: aspen\n    config: clusters/aspen.jsonnet\n    live: {assumed: old/alder.json}\n",
+    );
+    place.file("fleet.yaml", &more);
+    place.file("clusters/aspen.jsonnet", &config("alder", "old"));
+    let mut after = of(&place);
+    after.retain(|name| name != "aspen");
+    assert_eq!(after, before);
+}
+
+#[test]
+fn merged_shards_are_byte_for_byte_the_set_of_one_run() {
+    let place = fleet();
+    // One cluster gets no plan: errors are merged too.
+    place.file("clusters/hazel.jsonnet", "{ broken: error 'no' }\n");
+    let whole = place
+        .run(&["plan", "--json-into", "whole.json", "--out", "whole"])
+        .expect(1);
+    let mut folders = vec!["merge".to_owned()];
+    for index in 1..=3 {
+        let (shard, out) = (format!("{index}/3"), format!("shard-{index}"));
+        let run = place.run(&["plan", "--shard", &shard, "--out", &out]);
+        assert!([0, 1].contains(&run.code), "{}", run.stderr);
+        folders.push(out);
+    }
+    let mut arguments: Vec<&str> = folders.iter().map(String::as_str).collect();
+    arguments.extend(["--out", "merged", "--json-into", "merged.json"]);
+    let merged = place.run(&arguments).expect(1);
+    let text = |name: &str| read(&place.work().join(name));
+    assert_eq!(text("merged.json"), text("whole.json"));
+    assert_eq!(text("merged/planset.json"), text("whole/planset.json"));
+    assert_eq!(merged.stdout, whole.stdout);
+    // The folders are those of one run, too: every plan with all that stands beside it.
+    let below = |name: &str| files_below(&place.work().join(name));
+    assert_eq!(below("merged"), below("whole"));
+    for file in below("whole") {
+        assert_eq!(
+            text(&format!("merged/{file}")),
+            text(&format!("whole/{file}")),
+            "{file}"
+        );
+    }
+    arguments.truncate(4);
+    arguments.extend(["--format", "json", "--detailed-exitcode"]);
+    let printed = place.run(&arguments).expect(1);
+    assert_eq!(printed.stdout, text("whole.json"));
+}
+
+#[test]
+fn a_missing_shard_is_told_and_fails() {
+    let place = fleet();
+    for index in [1, 3] {
+        let (shard, file) = (format!("{index}/3"), format!("{index}.json"));
+        place
+            .run(&["plan", "--shard", &shard, "--json-into", &file])
+            .expect(0);
+    }
+    let run = place.run(&["merge", "3.json", "1.json"]);
+    let run = run.refused(&[1], &["shard 2/3 is missing", "stairway plan --shard 2/3"]);
+    let second = run.stdout.lines().nth(1).unwrap_or_default();
+    assert!(
+        second.contains("chosen by --shard 1/3 --shard 3/3"),
+        "{}",
+        run.stdout
+    );
+}
+
+#[test]
+fn sets_that_contradict_each_other_are_refused() {
+    let place = fleet();
+    let plan = |options: &[&str], file: &str| {
+        let mut arguments = vec!["plan"];
+        arguments.extend(options);
+        arguments.extend(["--json-into", file]);
+        place.run(&arguments).expect(0);
+    };
+    plan(&[], "all.json");
+    plan(&["--shard", "1/2"], "half.json");
+    plan(&["--shard", "1/3"], "third.json");
+    plan(&["--target", "alder"], "alder.json");
+    plan(&["alder", "--to", "1.33"], "other.json");
+    let merge = |sets: &[&str]| {
+        let mut arguments = vec!["merge"];
+        arguments.extend(sets);
+        place.run(&arguments)
+    };
+    merge(&["half.json", "third.json"]).refused(&[1], &["are shards of 2 and of 3"]);
+    merge(&["all.json", "half.json"]).refused(&[1], &["is a shard"]);
+    merge(&["half.json", "all.json"]).refused(&[1], &["the second is not"]);
+    merge(&["all.json", "other.json"]).refused(
+        &[1],
+        &["different plans of `alder`", "all.json", "other.json"],
+    );
+    merge(&["nowhere.json"]).refused(&[1], &["nowhere.json"]);
+    // The same plan twice is one plan.
+    let run = merge(&["all.json", "alder.json"]).expect(0);
+    assert!(!run.stdout.contains("Partial"), "{}", run.stdout);
+    let broken = read(&place.work().join("all.json")).replacen("\"1.34\"", "\"1.35\"", 1);
+    place.file("broken.json", &broken);
+    merge(&["broken.json"]).refused(&[REFUSED], &["was changed after it was made"]);
+    place.file("cut.json", &broken[..broken.len() / 2]);
+    merge(&["cut.json"]).refused(&[1], &["cut.json"]);
+    plan(&["--out", "plans"], "again.json");
+    let one = files_below(&place.work().join("plans"))
+        .into_iter()
+        .find(|file| file.ends_with("plan.json"))
+        .expect("a plan");
+    merge(&[&format!("plans/{one}")]).refused(&[1], &["is a single plan"]);
+    // Shards of two states of a fleet may both miss a cluster that moved.
+    plan(&["--shard", "2/2"], "second.json");
+    place.file("fleet.yaml", &fleet_text("prune: [x]\n"));
+    plan(&["--shard", "1/2"], "first.json");
+    merge(&["first.json", "second.json"]).refused(&[1], &["different fleet files"]);
+}
+
+#[test]
+fn a_change_affects_the_clusters_that_are_made_from_it() {
+    let place = fleet();
+    let first = commit(&place);
+    let (found, run) = affected(&place, "HEAD");
+    assert!(found.is_empty());
+    assert!(
+        run.stderr
+            .contains("No cluster is affected by what changed since HEAD (0 files changed)"),
+        "{}",
+        run.stderr
+    );
+    let old = ["alder", "birch", "cedar"];
+    // Not staged.
+    place.file("lib/old.libsonnet", &library("1.33"));
+    assert_eq!(affected(&place, "HEAD").0, old);
+    // Committed.
+    commit(&place);
+    assert_eq!(affected(&place, &first).0, old);
+    assert!(affected(&place, "HEAD").0.is_empty());
+    // A file that nobody reads.
+    place.file("notes.md", "nothing\n");
+    let (found, run) = affected(&place, "HEAD");
+    assert!(
+        found.is_empty() && run.stderr.contains("(1 file changed)"),
+        "{}",
+        run.stderr
+    );
+    // The live side of one.
+    place.json("old/hazel.json", &live("hazel2"));
+    assert_eq!(affected(&place, "HEAD").0, ["hazel"]);
+    // What all of them import, two files away.
+    place.file("lib/group.libsonnet", &GROUP.replace("3", "4"));
+    assert_eq!(affected(&place, "HEAD").0.len(), CLUSTERS.len());
+    let partial = affected(&place, "HEAD").1.json()["partial"].clone();
+    assert_eq!(partial, json!({"of": 7, "by": ["--changed-since HEAD"]}));
+}
+
+#[test]
+fn staged_deleted_renamed_and_new_files_count() {
+    let place = fleet();
+    place.file(
+        "clusters/maple.jsonnet",
+        "import '../shared/maple.jsonnet'\n",
+    );
+    place.file("shared/maple.jsonnet", &config("maple", "new"));
+    commit(&place);
+    let work = place.work();
+    // A deleted import: the cluster fails, and it is this cluster that does.
+    std::fs::remove_file(work.join("shared/maple.jsonnet")).expect("removed");
+    let run = place
+        .run(&["plan", "--changed-since", "HEAD", "--format", "json"])
+        .expect(1);
+    assert_eq!(run.json()["errors"][0]["name"], "maple");
+    assert_eq!(names(&run.json()), Vec::<String>::new());
+    // Renamed, and the importer with it: staged only.
+    place.file("shared/tree.jsonnet", &config("maple", "new"));
+    place.file(
+        "clusters/maple.jsonnet",
+        "import '../shared/tree.jsonnet'\n",
+    );
+    let repository = git2::Repository::open(&work).expect("the repository");
+    let mut index = repository.index().expect("an index");
+    index
+        .add_all(["."], git2::IndexAddOption::DEFAULT, None)
+        .expect("added");
+    index.update_all(["."], None).expect("updated");
+    index.write().expect("written");
+    assert_eq!(affected(&place, "HEAD").0, ["maple"]);
+    // A new file that is not tracked yet.
+    commit(&place);
+    place.file("clusters/elder.jsonnet", "import '../shared/new.jsonnet'\n");
+    commit(&place);
+    place.file("shared/new.jsonnet", &config("elder", "new"));
+    assert_eq!(affected(&place, "HEAD").0, ["elder"]);
+}
+
+#[test]
+fn links_and_ignored_files_count() {
+    let place = fleet();
+    let work = place.work();
+    std::fs::create_dir_all(work.join("shared/one")).expect("a folder");
+    std::fs::create_dir_all(work.join("shared/two")).expect("a folder");
+    for folder in ["one", "two"] {
+        place.file(&format!("shared/{folder}/x.libsonnet"), "{}\n");
+    }
+    let link = work.join("shared/current");
+    std::os::unix::fs::symlink("one", &link).expect("a link");
+    place.file(
+        "clusters/maple.jsonnet",
+        &config("maple", "new").replace(
+            "lib.cluster",
+            "(import '../shared/current/x.libsonnet') + lib.cluster",
+        ),
+    );
+    commit(&place);
+    assert!(affected(&place, "HEAD").0.is_empty());
+    std::fs::remove_file(&link).expect("removed");
+    std::os::unix::fs::symlink("two", &link).expect("a link");
+    assert_eq!(affected(&place, "HEAD").0, ["maple"]);
+    commit(&place);
+    // What git ignores may have changed: nobody can tell.
+    place.file(".gitignore", "/old/larch.json\n");
+    let repository = git2::Repository::open(&work).expect("the repository");
+    let mut index = repository.index().expect("an index");
+    index
+        .remove_path(Path::new("old/larch.json"))
+        .expect("removed");
+    index.write().expect("written");
+    commit(&place);
+    let (found, run) = affected(&place, "HEAD");
+    assert_eq!(found, ["larch"]);
+    assert!(run.stderr.contains("git does not track"), "{}", run.stderr);
+}
+
+#[test]
+fn a_changed_fleet_file_is_compared_entry_by_entry() {
+    let place = fleet();
+    commit(&place);
+    let all = CLUSTERS.len();
+    let rows: [(&str, String, usize, &str); 5] = [
+        ("a comment", format!("# trees\n{}", fleet_text("")), 0, "No cluster is affected"),
+        (
+            "one entry",
+            fleet_text("").replace("old/cedar.json}", "old/cedar.json}\n    policy: {bake: 1h}"),
+            1,
+            "",
+        ),
+        ("an entry less", fleet_text("").replacen("  - name: alder\n    config: clusters/alder.jsonnet\n    wave: canary\n    live: {assumed: old/alder.json}\n", "", 1), 0, "No cluster"),
+        ("a section for all", fleet_text("policy: {bake: 1h}\n"), all, "`policy` of `fleet.yaml` has changed"),
+        ("another order of waves", fleet_text("").replace("[canary, rest]", "[rest, canary]"), all, "`waves` of"),
+    ];
+    for (what, text, expected, told) in rows {
+        assert_ne!(text, fleet_text(""), "{what}");
+        place.file("fleet.yaml", &text);
+        let (found, run) = affected(&place, "HEAD");
+        assert_eq!(found.len(), expected, "{what}: {found:?}");
+        assert!(run.stderr.contains(told), "{what}: {}", run.stderr);
+    }
+    // A fleet that did not parse cannot be compared.
+    place.file("fleet.yaml", "apiVersion: [");
+    commit(&place);
+    place.file("fleet.yaml", &fleet_text(""));
+    let (found, run) = affected(&place, "HEAD");
+    assert_eq!(found.len(), all);
+    assert!(
+        run.stderr
+            .contains("cannot be compared with that of `HEAD`"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn a_fleet_in_jsonnet_is_compared_as_it_evaluates() {
+    let place = fleet();
+    std::fs::remove_file(place.work().join("fleet.yaml")).expect("removed");
+    place.file(
+        "fleet.jsonnet",
+        "{ apiVersion: 'stairway/v1', kind: 'Fleet', clusters: [\n\
+         \x20 { name: n, config: 'clusters/%s.jsonnet' % n, live: { assumed: 'old/%s.json' % n } }\n\
+         \x20 for n in import 'lib/names.libsonnet' ] }\n",
+    );
+    place.file("lib/names.libsonnet", "['alder', 'birch']\n");
+    commit(&place);
+    assert!(affected(&place, "HEAD").0.is_empty());
+    place.file("lib/names.libsonnet", "['alder', 'maple', 'birch']\n");
+    assert_eq!(affected(&place, "HEAD").0, ["maple"]);
+}
+
+#[test]
+fn a_revision_that_cannot_be_compared_is_told_with_a_command() {
+    let place = fleet();
+    let plan = |rev: &str| place.run(&["plan", "--changed-since", rev]);
+    plan("HEAD").refused(&[1], &["is not in a git repository", "git clone"]);
+    commit(&place);
+    plan("nowhere").refused(
+        &[1],
+        &["Finding the revision `nowhere` failed", "git fetch origin"],
+    );
+    plan("--all").calm();
+    place.file(".git/shallow", &format!("{}\n", commit(&place)));
+    plan("HEAD~1").refused(&[1], &["this clone is shallow", "git fetch --unshallow"]);
+}
+
+#[test]
+fn clusters_go_in_waves() {
+    let place = fleet();
+    let table = place.run(&["plan"]).expect(0).stdout;
+    let at = |words: &str| {
+        table
+            .find(words)
+            .unwrap_or_else(|| panic!("no `{words}` in {table}"))
+    };
+    assert!(at("Wave 1 of 2: canary, 2 clusters") < at("━━ alder"));
+    assert!(at("━━ alder") < at("━━ larch"));
+    assert!(at("━━ larch") < at("Wave 2 of 2: rest, 4 clusters"));
+    assert!(at("━━ maple") < at("In no wave, so after all of them: 1 cluster"));
+    assert!(at("In no wave") < at("━━ elder"));
+    let markdown = place
+        .run(&["plan", "--format", "markdown"])
+        .expect(0)
+        .stdout;
+    assert!(
+        markdown.find("canary").expect("a wave") < markdown.find("## larch").expect("a cluster"),
+        "{markdown}"
+    );
+    let run = place
+        .run(&["plan", "--wave", "canary", "--format", "json"])
+        .expect(0);
+    assert_eq!(names(&run.json()), ["alder", "larch"]);
+    assert_eq!(run.json()["clusters"][0]["wave"], "canary");
+    place
+        .run(&["plan", "--wave", "canari"])
+        .refused(&[USAGE], &["no wave `canari`", "--wave canary"]);
+    place
+        .run(&[
+            "plan",
+            "clusters/alder.jsonnet",
+            "--live",
+            "old/alder.json",
+            "--fleet",
+            "nowhere.yaml",
+        ])
+        .refused(&[1], &["nowhere.yaml"]);
+}
+
+#[test]
+fn what_a_fleet_names_twice_or_outside_is_refused_with_its_place() {
+    let place = fleet();
+    let good = fleet_text("");
+    let rows = [
+        (
+            "two names that differ in case",
+            good.replace("name: birch", "name: ALDER"),
+            "fleet.yaml:9:5: `clusters[1].name`: `ALDER` and `alder` differ in case only",
+        ),
+        (
+            "one config, one of them without a name",
+            good.replace(
+                "  - name: birch\n    config: clusters/birch.jsonnet",
+                "  - config: ./clusters/alder.jsonnet",
+            ),
+            "fleet.yaml:9:5: `clusters[1].config`: another cluster has the config `./clusters/alder.jsonnet` too",
+        ),
+        (
+            "a config outside",
+            good.replace("clusters/birch.jsonnet", "../outside.jsonnet"),
+            "fleet.yaml:10:5: `clusters[1].config`: `../outside.jsonnet` is outside of the root folder",
+        ),
+        (
+            "a live side outside",
+            good.replace("old/birch.json", "/etc/passwd"),
+            "fleet.yaml:12:12: `clusters[1].live.assumed`: `/etc/passwd` is outside",
+        ),
+        (
+            "an empty config",
+            good.replace("clusters/birch.jsonnet", "''"),
+            "fleet.yaml:10:5: `clusters[1].config`: a file is to be named here",
+        ),
+        (
+            "a wave twice",
+            good.replace("[canary, rest]", "[canary, rest, canary]"),
+            "fleet.yaml:3:23: `waves[2]`: the wave `canary` is there twice",
+        ),
+    ];
+    for (what, text, said) in rows {
+        place.file("fleet.yaml", &text);
+        let run = place.run(&["plan"]).calm().expect(1);
+        assert!(run.stderr.contains(said), "{what}: {}", run.stderr);
+    }
+}
+
+#[test]
+fn one_config_makes_several_clusters_by_other_arguments() {
+    let place = fleet();
+    place.file(
+        "clusters/alder.jsonnet",
+        "function(name) (import '../lib/old.libsonnet').cluster(name)\n",
+    );
+    place.file(
+        "fleet.yaml",
+        "apiVersion: stairway/v1\nkind: Fleet\nclusters:\n\
+         - {name: one, config: clusters/alder.jsonnet, tlas: {name: alder}, live: {assumed: old/alder.json}}\n\
+         - {name: two, config: clusters/alder.jsonnet, tlas: {name: birch}, live: {assumed: old/birch.json}}\n",
+    );
+    let run = place.run(&["plan", "--format", "json"]).expect(0);
+    assert_eq!(names(&run.json()), ["one", "two"]);
+    // Its file names both.
+    let run = place
+        .run(&["plan", "clusters/alder.jsonnet", "--format", "json"])
+        .expect(0);
+    assert_eq!(names(&run.json()), ["one", "two"]);
+}
+
+#[test]
+fn a_fleet_of_five_thousand_entries_is_read_at_once() {
+    let place = Place::new();
+    place.json("old.json", &live("c"));
+    place.json("c.json", &live("c"));
+    let mut text = String::from("apiVersion: stairway/v1\nkind: Fleet\nclusters:\n");
+    for index in 0..5000 {
+        text.push_str(&format!(
+            "  - {{name: c{index:05}, config: clusters/c{index:05}.json, live: {{assumed: old.json}}}}\n"
+        ));
+    }
+    place.file("fleet.yaml", &text);
+    let run = place
+        .run(&["plan", "c0000"])
+        .refused(&[1], &["No cluster of the fleet matches `c0000`"]);
+    assert!(run.seconds <= 10, "{} s", run.seconds);
+    let wrong = text.replace("c04999,", "c04998,");
+    place.file("fleet.yaml", &wrong);
+    let run = place.run(&["plan"]).refused(
+        &[1],
+        &["fleet.yaml:5003:", "another cluster is called `c04998`"],
+    );
+    assert!(run.seconds <= 10, "{} s", run.seconds);
+}
+
+#[test]
+fn plans_show_the_maintenance_windows() {
+    let place = fleet();
+    let windows = |text: &str| fleet_text(&format!("policy: {{windows: [{text}]}}\n"));
+    place.file(
+        "fleet.yaml",
+        &windows("{days: [sat, sun], from: \"06:00\", for: 12h}"),
+    );
+    let found = |place: &Place| {
+        let run = place.run(&["plan", "alder", "--format", "json"]).expect(0);
+        let plan = run.json()["clusters"][0].clone();
+        let findings = plan["findings"].as_array().expect("a list").clone();
+        let windows: Vec<Value> = findings
+            .into_iter()
+            .filter(|f| f["code"] == "STW-WINDOW")
+            .collect();
+        assert_eq!(windows.len(), 1, "{windows:#?}");
+        (windows[0].clone(), plan)
+    };
+    let (finding, plan) = found(&place);
+    assert_eq!(finding["severity"], "note");
+    let message = finding["message"].as_str().expect("text");
+    assert!(message.contains("sat, sun 06:00 UTC for 12h"), "{message}");
+    assert_eq!(plan["not_now"], json!([]));
+    let steps = plan["steps"].as_array().expect("a list").len();
+    place.file("fleet.yaml", &windows("{from: \"06:00\", for: 1m}"));
+    let (finding, plan) = found(&place);
+    assert_eq!(finding["severity"], "mandatory");
+    assert_eq!(plan["steps"], json!([]));
+    assert_eq!(plan["not_now"].as_array().expect("a list").len(), steps);
+    assert_eq!(plan["not_now"][0]["blocked_by"][0]["code"], "STW-WINDOW");
+    assert_eq!(plan["summary"]["blocked"], 1);
+    // The cluster's own windows replace the fleet's.
+    let own = windows("{from: \"06:00\", for: 1m}").replace(
+        "live: {assumed: old/alder.json}",
+        "policy: {windows: [{from: \"06:00\", for: 12h}]}\n    live: {assumed: old/alder.json}",
+    );
+    place.file("fleet.yaml", &own);
+    assert_eq!(found(&place).0["severity"], "note");
+    let page = place.run(&["explain", "STW-WINDOW"]).expect(0);
+    assert!(page.stdout.contains("policy.windows"), "{}", page.stdout);
+}
+
+/// The scan of words finds every file that evaluation reads, over all configs that there are.
+#[test]
+fn the_static_scan_finds_all_that_a_rendering_reads() {
+    let mut rendered_files = 0;
+    let mut imported = 0;
+    for folder in [
+        "testdata/configs",
+        "testdata/demo",
+        "testdata/scenarios",
+        "templates",
+    ] {
+        let root = std::fs::canonicalize(top()).expect("the top");
+        for file in files_below(&root.join(folder)) {
+            if !file.ends_with(".jsonnet") {
+                continue;
+            }
+            let path = root.join(folder).join(&file);
+            let options = RenderOptions {
+                root: Some(root.clone()),
+                worker: WorkerMode::InProcess,
+                ..RenderOptions::default()
+            };
+            // What does not render reads nothing to the end.
+            let Ok(rendered) = render_file(&path, &options) else {
+                continue;
+            };
+            let mut reads = Reads::default();
+            ImportScan::default().add(&path, &root, &mut reads);
+            for import in &rendered.imports {
+                let read = root.join(&import.path);
+                assert!(
+                    reads.files.contains(&read),
+                    "{file}: {} is not in {:?}",
+                    import.path,
+                    reads.files
+                );
+                assert!(reads.paths.contains(&read), "{file}: {}", import.path);
+            }
+            rendered_files += 1;
+            imported += rendered.imports.len();
+        }
+    }
+    assert!(
+        rendered_files >= 10,
+        "only {rendered_files} configs rendered"
+    );
+    assert!(
+        imported > 2 * rendered_files,
+        "only {imported} files were read"
+    );
+}
