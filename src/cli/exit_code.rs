@@ -1,5 +1,7 @@
 //! The exit codes, the same for every command.
 
+use stairway_core::plan::ExitFacts;
+
 /// Done, or nothing to do.
 pub const DONE: u8 = 0;
 /// Something failed.
@@ -59,9 +61,76 @@ pub fn strongest(codes: impl IntoIterator<Item = u8>) -> u8 {
         .unwrap_or(DONE)
 }
 
+/// Returns the codes that `--detailed-exitcode` gives for a plan.
+pub fn of_plan(facts: ExitFacts) -> Vec<u8> {
+    let blocked = facts.blocked || facts.lapsed;
+    [
+        (facts.changes, CHANGES),
+        (blocked, BLOCKED),
+        (facts.incomplete, INCOMPLETE),
+    ]
+    .into_iter()
+    .filter_map(|(holds, code)| holds.then_some(code))
+    .collect()
+}
+
+/// Returns the codes of `check`, which has no use for changes: any finding that nobody accepted blocks.
+pub fn of_check(facts: ExitFacts) -> Vec<u8> {
+    let blocked = facts.unacceptable || facts.lapsed;
+    [(blocked, BLOCKED), (facts.incomplete, INCOMPLETE)]
+        .into_iter()
+        .filter_map(|(holds, code)| holds.then_some(code))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_plan_and_a_check_of_it_say_what_holds() {
+        let facts = |change: fn(&mut ExitFacts)| {
+            let mut facts = ExitFacts::default();
+            change(&mut facts);
+            facts
+        };
+        for (sentence, facts, plan, check) in [
+            ("nothing at all", facts(|_| {}), DONE, DONE),
+            (
+                "changes and no more",
+                facts(|f| f.changes = true),
+                CHANGES,
+                DONE,
+            ),
+            (
+                "a blocking finding beside steps that run",
+                facts(|f| (f.changes, f.unacceptable) = (true, true)),
+                CHANGES,
+                BLOCKED,
+            ),
+            (
+                "nothing can go on",
+                facts(|f| (f.changes, f.blocked, f.unacceptable) = (true, true, true)),
+                BLOCKED,
+                BLOCKED,
+            ),
+            (
+                "a waiver ran out",
+                facts(|f| f.lapsed = true),
+                BLOCKED,
+                BLOCKED,
+            ),
+            (
+                "a fact is unknown",
+                facts(|f| (f.changes, f.incomplete) = (true, true)),
+                INCOMPLETE,
+                INCOMPLETE,
+            ),
+        ] {
+            assert_eq!(strongest(of_plan(facts)), plan, "plan: {sentence}");
+            assert_eq!(strongest(of_check(facts)), check, "check: {sentence}");
+        }
+    }
 
     #[test]
     fn precedence_is_that_of_the_design() {

@@ -8,8 +8,8 @@ use crate::cli::session::{Session, Tour};
 use crate::pipeline::{Loaded, plan_cluster};
 use crate::store::{Kept, PlanFolder, SetDraft, Writer};
 use stairway_core::model::{Observation, canonical_bytes};
-use stairway_core::plan::Planned;
-use stairway_core::plan::wire::{Plan, Severity, Summary};
+use stairway_core::plan::wire::Summary;
+use stairway_core::plan::{Planned, exit_facts};
 use stairway_core::report::{plan_markdown, plan_table, planset_markdown};
 
 /// The name of the set in a folder of plans.
@@ -105,7 +105,8 @@ impl Made {
             PlanFolder::of(&planned, &json, &plan_markdown(&planned.plan))
                 .with_observation(observed)
         });
-        let (summary, codes) = (planned.plan.summary.clone(), codes_of(&planned.plan));
+        let summary = planned.plan.summary.clone();
+        let codes = exit_code::of_plan(exit_facts(&planned.plan));
         let kept = if keep_json {
             Kept::Json(json)
         } else {
@@ -148,26 +149,4 @@ fn print(
         session.fail(errors);
     }
     Ok(())
-}
-
-/// Returns the codes that `--detailed-exitcode` gives for a plan.
-fn codes_of(plan: &Plan) -> Vec<u8> {
-    let mut codes = Vec::new();
-    if !plan.is_empty() {
-        codes.push(exit_code::CHANGES);
-    }
-    if plan.summary.blocked > 0 {
-        codes.push(exit_code::BLOCKED);
-    }
-    let incomplete = plan.findings.iter().any(|finding| {
-        let holds = match finding.severity {
-            Severity::Mandatory | Severity::Blocking => true,
-            Severity::Warning | Severity::Note => false,
-        };
-        finding.not_assessed && holds
-    });
-    if incomplete {
-        codes.push(exit_code::INCOMPLETE);
-    }
-    codes
 }

@@ -482,6 +482,7 @@ pub(super) fn unassessed(draft: &mut Draft<'_>) {
     }
     let mut found = finding("STW-R8-NOT-ASSESSED", "R8", Severity::Warning, "cluster");
     found.message = format!("Not assessed: {}.", missing.join(", "));
+    found.not_assessed = true;
     found.remedy =
         "Apply reads them before it starts; plan from a full observation to see them now."
             .to_owned();

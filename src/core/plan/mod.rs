@@ -2,6 +2,7 @@
 
 mod addons;
 mod draft;
+mod exit;
 mod files;
 mod hops;
 mod nodes;
@@ -14,6 +15,7 @@ mod summary;
 mod undo;
 pub mod wire;
 
+pub use exit::{ExitFacts, exit_facts};
 pub use propose::{MissingFile, PlanInput, Planned, StepFile, propose};
 pub use summary::total;
 pub use undo::{Touched, Undo, undo};

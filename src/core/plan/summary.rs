@@ -56,6 +56,7 @@ fn is_blocked(plan: &Plan) -> bool {
     let blocking = plan
         .findings
         .iter()
+        .filter(|finding| !super::exit::is_lapsed(finding))
         .any(|finding| matches!(finding.severity, Severity::Mandatory | Severity::Blocking));
     plan.steps.is_empty() && blocking
 }
