@@ -14,6 +14,7 @@ mod fleet;
 mod hostile;
 mod inputs;
 mod limits;
+mod review;
 mod runs;
 mod scenarios;
 mod secrets;

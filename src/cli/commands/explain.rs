@@ -7,7 +7,7 @@ use crate::cli::session::Session;
 use crate::config::nearest;
 use crate::store::{self, Stored};
 use stairway_core::plan::wire::{Plan, Step};
-use stairway_core::report::{codes, explain_code, explain_step};
+use stairway_core::report::{codes, explain_code, explain_findings, explain_step};
 
 /// Explains a code, a rule, or a step of a plan.
 ///
@@ -17,7 +17,10 @@ pub(crate) fn run(session: &mut Session<'_>, request: &ExplainRequest) -> Result
     let text = match &request.subject {
         None => codes().iter().map(|code| format!("{code}\n")).collect(),
         Some(subject) => match explain_code(subject) {
-            Some(text) => text,
+            Some(text) => match &request.plan {
+                None => text,
+                Some(plan) => format!("{text}\n{}", found(session, subject, plan, request)?),
+            },
             None => step(session, subject, request)?,
         },
     };
@@ -25,14 +28,40 @@ pub(crate) fn run(session: &mut Session<'_>, request: &ExplainRequest) -> Result
     Ok(exit_code::DONE)
 }
 
+/// Returns what a plan has of a code.
+fn found(
+    session: &Session<'_>,
+    code: &str,
+    plan: &str,
+    request: &ExplainRequest,
+) -> Result<String, CliError> {
+    let plans = plans(session, plan, request)?;
+    let text = explain_findings(&plans, code, session.look());
+    Ok(if text.is_empty() {
+        format!("`{plan}` has no finding with this code.\n")
+    } else {
+        text
+    })
+}
+
+fn plans(
+    session: &Session<'_>,
+    subject: &str,
+    request: &ExplainRequest,
+) -> Result<Vec<Plan>, CliError> {
+    Ok(
+        match store::open(subject, &session.ambient.cwd, &request.folders)? {
+            Stored::Plan(plan) => vec![*plan],
+            Stored::Set(set) => set.clusters,
+        },
+    )
+}
+
 fn step(session: &Session<'_>, id: &str, request: &ExplainRequest) -> Result<String, CliError> {
     let Some(subject) = &request.plan else {
         return Err(no_such(id));
     };
-    let plans: Vec<Plan> = match store::open(subject, &session.ambient.cwd, &request.folders)? {
-        Stored::Plan(plan) => vec![*plan],
-        Stored::Set(set) => set.clusters,
-    };
+    let plans = plans(session, subject, request)?;
     let steps: Vec<&Step> = plans.iter().flat_map(Plan::all_steps).collect();
     let found: Vec<String> = steps
         .iter()

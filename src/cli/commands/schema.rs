@@ -9,6 +9,7 @@ use schemars::{Schema, schema_for};
 use stairway_core::journal::Event;
 use stairway_core::model::Observation;
 use stairway_core::plan::wire::{Plan, PlanSet};
+use stairway_core::report::CheckReport;
 use stairway_world::WorldFile;
 
 /// Prints the JSON Schema of a file.
@@ -30,6 +31,7 @@ fn of(name: SchemaName) -> Schema {
         SchemaName::Fleet => schema_for!(FleetFile),
         SchemaName::World => schema_for!(WorldFile),
         SchemaName::Journal => schema_for!(Event),
+        SchemaName::Check => schema_for!(CheckReport),
     }
 }
 
