@@ -68,11 +68,10 @@ impl<'a> Group<'a> {
         if self.first.not_assessed {
             text.push_str(", not assessed");
         }
-        if let Some(window) = self.first.applies.as_ref().map(window) {
-            if !window.is_empty() {
-                text.push_str(", ");
-                text.push_str(&window);
-            }
+        let window = self.first.applies.as_ref().map(window).unwrap_or_default();
+        if !window.is_empty() {
+            text.push_str(", ");
+            text.push_str(&window);
         }
         text
     }

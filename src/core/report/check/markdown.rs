@@ -55,15 +55,18 @@ pub fn check_markdown(report: &CheckReport, floor: Severity, sheet: &Sheet) -> S
         }
     }
     let unnamed = short.iter().filter(|text| !put(text)).count();
+    if !short.is_empty() {
+        let _blank_line = put("\n");
+    }
     if !clear.is_empty() {
         let names = list_some(&clear, NAMES_SHOWN);
         let number = count(clear.len(), "cluster");
-        let _left_out_first = put(&format!("\nNothing found on {number}: {names}.\n\n"));
+        let _left_out_first = put(&format!("{} on {number}: {names}.\n\n", nothing(floor)));
     }
     if !short.is_empty() {
         let _ = write!(
             out,
-            "\n> **Shortened.** Of {} only the numbers are here, and {unnamed} are not named. Everything: `stairway check --format json`.\n\n",
+            "> **Shortened.** Of {} only the numbers are here, and {unnamed} are not named. Everything: `stairway check --format json`.\n\n",
             count(short.len(), "cluster")
         );
     }
@@ -73,6 +76,14 @@ pub fn check_markdown(report: &CheckReport, floor: Severity, sheet: &Sheet) -> S
     }
     let _ = writeln!(out, "{line}");
     out
+}
+
+/// Returns what is said of clusters with no finding from `floor` up.
+pub(super) const fn nothing(floor: Severity) -> &'static str {
+    match floor {
+        Severity::Note => "Nothing found",
+        Severity::Mandatory | Severity::Blocking | Severity::Warning => "Nothing of this severity",
+    }
 }
 
 fn unchecked(error: &ClusterError) -> String {

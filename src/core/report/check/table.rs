@@ -5,6 +5,7 @@ use super::super::fleet;
 use super::super::layout::{Page, clean, clip};
 use super::super::style::{Ink, Look};
 use super::super::words::{count, list_some};
+use super::markdown::nothing;
 use super::{CheckReport, CheckedCluster};
 use crate::plan::wire::{Finding, Severity};
 
@@ -83,12 +84,9 @@ fn at_ease(clear: &[&CheckedCluster], report: &CheckReport, floor: Severity, pag
     }
     page.gap();
     let names: Vec<String> = clear.iter().map(|cluster| cluster.name.clone()).collect();
-    let what = match floor {
-        Severity::Note => "Nothing found",
-        Severity::Mandatory | Severity::Blocking | Severity::Warning => "Nothing of this severity",
-    };
     let text = format!(
-        "{what} on {}: {}.",
+        "{} on {}: {}.",
+        nothing(floor),
         count(names.len(), "cluster"),
         list_some(&names, NAMES_SHOWN)
     );

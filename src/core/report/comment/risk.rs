@@ -366,16 +366,19 @@ fn full_blockers(blocked: &[Blocked<'_>], room: usize) -> Option<String> {
     Some(out)
 }
 
+/// Clusters, each with its subjects.
+type Named = Vec<(String, Vec<String>)>;
+
 /// One code of blockers with its clusters, each with its subjects.
 struct Code<'b> {
     severity: Severity,
     code: &'b str,
-    clusters: Vec<(String, Vec<String>)>,
+    clusters: Named,
 }
 
 /// The blockers by code: the worst first, then those on most clusters.
 fn codes_of<'b>(blocked: &'b [Blocked<'_>]) -> Vec<Code<'b>> {
-    let mut codes: BTreeMap<(Severity, &str), Vec<(String, Vec<String>)>> = BTreeMap::new();
+    let mut codes: BTreeMap<(Severity, &str), Named> = BTreeMap::new();
     for one in blocked {
         for blocker in &one.blockers {
             let clusters = codes.entry((blocker.severity, blocker.code)).or_default();
@@ -383,10 +386,11 @@ fn codes_of<'b>(blocked: &'b [Blocked<'_>]) -> Vec<Code<'b>> {
             if clusters.last().is_none_or(|(last, _)| *last != name) {
                 clusters.push((name, Vec::new()));
             }
-            if let Some((_, subjects)) = clusters.last_mut() {
-                if !blocker.subject.is_empty() && !subjects.contains(&blocker.subject) {
-                    subjects.push(blocker.subject.clone());
-                }
+            if let Some((_, subjects)) = clusters.last_mut()
+                && !blocker.subject.is_empty()
+                && !subjects.contains(&blocker.subject)
+            {
+                subjects.push(blocker.subject.clone());
             }
         }
     }
