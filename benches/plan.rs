@@ -20,7 +20,7 @@ use stairway_core::model::{Observation, Timestamp, canonical_bytes};
 use stairway_core::plan::wire::{Inputs, PLAN_FORMAT, PlanSet};
 use stairway_core::plan::{PlanInput, Planned, propose};
 use stairway_core::policy::settings::Settings;
-use stairway_core::report::{Look, plan_markdown, plan_table, planset_markdown};
+use stairway_core::report::{Look, Sheet, plan_markdown, plan_table, planset_markdown};
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
@@ -211,7 +211,7 @@ fn report_table(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn report_set_markdown(bencher: Bencher<'_, '_>) {
     let set = set();
-    bencher.bench(|| planset_markdown(black_box(&set)));
+    bencher.bench(|| planset_markdown(black_box(&set), &Sheet::comment()));
 }
 
 /// A hundred clusters from files to plans, on all processors.

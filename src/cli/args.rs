@@ -5,7 +5,7 @@ mod part;
 mod start;
 mod world;
 
-pub use check::{CheckArgs, CheckFormat, ReviewArgs};
+pub use check::{CheckArgs, CheckFormat, ReviewArgs, SeverityFloor};
 pub use part::{MergeArgs, PartArgs};
 pub use start::{
     InitArgs, InitClusterArgs, InitCommand, TemplateArgs, TemplateCommand, TemplateDiffArgs,
@@ -273,6 +273,18 @@ pub struct ShowArgs {
     /// How to print
     #[arg(long, value_enum, default_value_t = PlanFormat::Table)]
     pub format: PlanFormat,
+    /// Print an announcement for the people who use the clusters: what, when, who is disturbed
+    #[arg(long)]
+    pub notice: bool,
+    /// When the work begins; without it the announcement has durations only
+    #[arg(long, value_name = "TIME", requires = "notice")]
+    pub start: Option<Timestamp>,
+    /// Whom to ask, for the announcement
+    #[arg(long, value_name = "TEXT", requires = "notice")]
+    pub contact: Option<String>,
+    /// Tells this comment from others on the same pull request, in its hidden first line
+    #[arg(long, value_name = "KEY")]
+    pub comment_key: Option<String>,
     /// Where plans are [default: plans]
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
@@ -436,7 +448,7 @@ pub struct ExplainArgs {
     /// A finding's code, a rule such as R4, or a step's id; all codes when left out
     #[arg(value_name = "CODE|STEP")]
     pub subject: Option<String>,
-    /// The plan that the step is in
+    /// The plan that the step is in; with a code, whose findings are shown as well
     #[arg(long, value_name = "PLAN")]
     pub plan: Option<String>,
     /// How to print codes
@@ -480,6 +492,8 @@ pub enum PlanFormat {
     Json,
     /// For a pull request
     Markdown,
+    /// One page for a browser, which loads nothing else
+    Html,
 }
 
 /// How approvals are printed.
@@ -537,6 +551,8 @@ pub enum SchemaName {
     Journal,
     /// How a config was generated from a template
     Generated,
+    /// What `check` found
+    Check,
 }
 
 const RENDER_EXAMPLES: &str = "\
@@ -561,6 +577,7 @@ const PLAN_EXAMPLES: &str = "\
 Examples:
   stairway plan --fleet testdata/demo/fleet.yaml
   stairway plan 'prod-*' --format markdown
+  stairway plan --json-into planset.json --comment-into comment.md --sarif-into findings.sarif
   stairway plan clusters/x.jsonnet --live x.observed.json --out plans
   stairway plan clusters/new.jsonnet --live clusters/old.jsonnet     a preview: what would it take?
   stairway plan openscapes --to 1.34 --propose | git apply           the edit that asks for it
@@ -574,6 +591,7 @@ Examples:
   stairway plan --fleet testdata/demo/fleet.yaml --out plans
   stairway show plans/planset.json
   stairway show openscapes --format markdown
+  stairway show openscapes --notice --start 2026-12-01T10:00:00Z
 
 Exit code 5 when the plan was changed after it was made.";
 
@@ -625,6 +643,7 @@ Examples:
   stairway explain
   stairway explain R4
   stairway explain --format markdown > findings.md
+  stairway explain STW-R8-PDB --plan openscapes
   stairway explain upgrade-control-plane/cluster@1.33 --plan openscapes";
 
 const SCHEMA_EXAMPLES: &str = "\

@@ -9,6 +9,7 @@ pub mod exit_code;
 pub mod not_built;
 mod progress;
 pub mod request;
+mod review;
 mod screen;
 mod session;
 mod subject;

@@ -4,7 +4,7 @@ mod review;
 mod runs;
 mod world;
 
-pub use review::CheckRequest;
+pub use review::{CheckRequest, CheckSource};
 pub use runs::{
     ApplyRequest, PlanScope, RehearseRequest, RollbackRequest, RunManner, StatusRequest,
 };
@@ -24,6 +24,7 @@ use crate::pipeline::{Part, PlanOptions, Scope};
 use crate::render::WorkerMode;
 use stairway_core::approve::StatementKind;
 use stairway_core::model::Timestamp;
+use stairway_core::report::Notice;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -150,6 +151,10 @@ pub struct ShowRequest {
     pub plan: String,
     /// How to print.
     pub format: PlanFormat,
+    /// The announcement instead of the plan.
+    pub notice: Option<Notice>,
+    /// Tells the comment from others.
+    pub comment_key: String,
     /// Where plans are.
     pub folders: Vec<PathBuf>,
 }
@@ -237,11 +242,10 @@ pub fn check(command: Option<Command>, ambient: &Ambient) -> Result<Request, Cli
         Some(Command::Merge(args)) => Request::Merge(args),
         Some(Command::Init(args)) => Request::Init(args),
         Some(Command::Template(args)) => Request::Template(args),
-        Some(Command::Show(ShowArgs { plan, format, dir })) => Request::Show(ShowRequest {
-            plan,
-            format,
-            folders: folders(dir),
-        }),
+        Some(Command::Show(args)) => {
+            let folders = folders(args.dir.clone());
+            Request::Show(show(args, folders)?)
+        }
         Some(Command::Approve(args)) => {
             let folders = folders(args.dir.clone());
             Request::Approve(approve(args, folders, ambient)?)
@@ -380,6 +384,31 @@ fn plan(args: PlanArgs, ambient: &Ambient) -> Result<PlanRequest, CliError> {
         propose,
         review,
         detailed_exitcode,
+    })
+}
+
+fn show(args: ShowArgs, folders: Vec<PathBuf>) -> Result<ShowRequest, CliError> {
+    let ShowArgs {
+        plan,
+        format,
+        notice,
+        start,
+        contact,
+        comment_key,
+        dir: _,
+    } = args;
+    if notice && matches!(format, PlanFormat::Json | PlanFormat::Html) {
+        return Err(CliError::usage(
+            "`--notice` is sent to people as text: there is no JSON and no HTML of it",
+        )
+        .hint("`--notice` prints plain text, `--notice --format markdown` Markdown"));
+    }
+    Ok(ShowRequest {
+        plan,
+        format,
+        notice: notice.then_some(Notice { start, contact }),
+        comment_key: comment_key.unwrap_or_default(),
+        folders,
     })
 }
 

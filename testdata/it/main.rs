@@ -19,6 +19,7 @@ mod inputs;
 mod limits;
 mod owner;
 mod propose;
+mod review;
 mod runs;
 mod scenarios;
 mod secrets;

@@ -4,6 +4,7 @@ use crate::{OFTEN, for_each_seed, generate, walk};
 use stairway_core::plan::wire::{Severity, StepKind};
 use stairway_world::{World, tools};
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 /// Seen to fail in both directions: with a simulation that takes every budget for generous, planned
 /// drains stick; with one that takes every budget for 0, drains that are held back get through.

@@ -1,6 +1,6 @@
 //! Which part of a fleet, and sets of plans, as they are typed.
 
-use super::PlanFormat;
+use super::{PlanFormat, ReviewArgs};
 use crate::pipeline::Shard;
 use clap::Args;
 use std::path::PathBuf;
@@ -34,9 +34,8 @@ pub struct MergeArgs {
     /// Write the set to <DIR>/planset.json, and copy the plans of folders to <DIR>/<id>/
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Write the set to this file, whatever is printed
-    #[arg(long, value_name = "FILE")]
-    pub json_into: Option<PathBuf>,
+    #[command(flatten)]
+    pub review: ReviewArgs,
     /// How to print
     #[arg(long, value_enum, default_value_t = PlanFormat::Table)]
     pub format: PlanFormat,

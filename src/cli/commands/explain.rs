@@ -9,8 +9,8 @@ use crate::config::nearest;
 use crate::store::{self, Stored};
 use stairway_core::plan::wire::{Plan, Step};
 use stairway_core::report::{
-    Page, codes, codes_markdown, codes_table, explain_page, explain_step, page, page_markdown,
-    pages,
+    Page, codes, codes_markdown, codes_table, explain_findings, explain_page, explain_step, page,
+    page_markdown, pages,
 };
 
 /// Explains a code, a rule, or a step of a plan.
@@ -21,7 +21,13 @@ pub(crate) fn run(session: &mut Session<'_>, request: &ExplainRequest) -> Result
     let text = match request.subject.as_deref() {
         None => every_code(request.format),
         Some(subject) => match page(subject) {
-            Some(page) => one_code(page, request.format),
+            Some(page) => match &request.plan {
+                Some(plan) if request.format == ExplainFormat::Table => {
+                    let found = found(session, subject, plan, request)?;
+                    format!("{}\n{found}", explain_page(page))
+                }
+                Some(_) | None => one_code(page, request.format),
+            },
             None if subject.contains('/') && request.format != ExplainFormat::Table => {
                 return Err(steps_have_no_format(subject));
             }
@@ -54,14 +60,40 @@ fn written<T: serde::Serialize>(pages: &T) -> String {
     text
 }
 
+/// Returns what a plan has of a code.
+fn found(
+    session: &Session<'_>,
+    code: &str,
+    plan: &str,
+    request: &ExplainRequest,
+) -> Result<String, CliError> {
+    let plans = plans(session, plan, request)?;
+    let text = explain_findings(&plans, code, session.look());
+    Ok(if text.is_empty() {
+        format!("`{plan}` has no finding with this code.\n")
+    } else {
+        text
+    })
+}
+
+fn plans(
+    session: &Session<'_>,
+    subject: &str,
+    request: &ExplainRequest,
+) -> Result<Vec<Plan>, CliError> {
+    Ok(
+        match store::open(subject, &session.ambient.cwd, &request.folders)? {
+            Stored::Plan(plan) => vec![*plan],
+            Stored::Set(set) => set.clusters,
+        },
+    )
+}
+
 fn step(session: &Session<'_>, id: &str, request: &ExplainRequest) -> Result<String, CliError> {
     let Some(subject) = &request.plan else {
         return Err(no_such(id));
     };
-    let plans: Vec<Plan> = match store::open(subject, &session.ambient.cwd, &request.folders)? {
-        Stored::Plan(plan) => vec![*plan],
-        Stored::Set(set) => set.clusters,
-    };
+    let plans = plans(session, subject, request)?;
     let steps: Vec<&Step> = plans.iter().flat_map(Plan::all_steps).collect();
     let found: Vec<String> = steps
         .iter()

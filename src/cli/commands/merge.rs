@@ -4,6 +4,7 @@ use super::plan::print_set;
 use crate::cli::args::{MergeArgs, PlanFormat};
 use crate::cli::error::CliError;
 use crate::cli::exit_code;
+use crate::cli::review;
 use crate::cli::session::Session;
 use crate::pipeline::Shard;
 use crate::store::sets::{Origin, SET_FILE, SetFile, SetPlan, read_set};
@@ -40,15 +41,15 @@ pub(crate) fn run(session: &mut Session<'_>, request: &MergeArgs) -> Result<u8, 
     if let Some(out) = &request.out {
         draft.write_file(&cwd.join(out).join(SET_FILE))?;
     }
-    if let Some(path) = &request.json_into {
+    if let Some(path) = &request.review.json_into {
         draft.write_file(&cwd.join(path))?;
     }
     let exit = draft.exit;
     let failed = !draft.errors.is_empty();
-    if request.format != PlanFormat::Json {
+    if request.format != PlanFormat::Json || review::needs_plans(&request.review) {
         draft.clusters = as_plans(draft.clusters)?;
     }
-    print_set(session, request.format, draft)?;
+    print_set(session, request.format, &request.review, draft)?;
     if let Some(error) = incomplete(&missing) {
         return Err(error);
     }

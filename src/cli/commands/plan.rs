@@ -1,9 +1,10 @@
 //! `stairway plan`
 
-use crate::cli::args::PlanFormat;
+use crate::cli::args::{PlanFormat, ReviewArgs};
 use crate::cli::error::CliError;
 use crate::cli::exit_code;
 use crate::cli::request::PlanRequest;
+use crate::cli::review;
 use crate::cli::session::{Session, Tour, Toured};
 use crate::pipeline::{Loaded, plan_cluster};
 use crate::store::sets::SET_FILE;
@@ -11,7 +12,7 @@ use crate::store::{Kept, PlanFolder, SetDraft, Writer};
 use stairway_core::model::{Observation, canonical_bytes};
 use stairway_core::plan::wire::Summary;
 use stairway_core::plan::{Planned, exit_facts};
-use stairway_core::report::{plan_markdown, plan_table, planset_markdown};
+use stairway_core::report::{Sheet, plan_markdown, plan_table, planset_html, planset_markdown};
 
 /// Plans the way from what is live to what git asks for.
 ///
@@ -32,12 +33,13 @@ pub(crate) fn run(session: &mut Session<'_>, request: &PlanRequest) -> Result<u8
         .as_ref()
         .map(|out| session.ambient.cwd.join(out));
     let catalog = session.catalog;
+    let keep_json = request.format == PlanFormat::Json && !review::needs_plans(&request.review);
     let make = |loaded: &Loaded| {
         let planned = plan_cluster(loaded, &request.options, catalog)?;
         let observed = loaded.live.as_ref().map(|live| &live.observation);
         Ok(Made::of(
             planned,
-            request.format,
+            keep_json,
             observed.filter(|_| out.is_some()),
         ))
     };
@@ -78,7 +80,7 @@ pub(crate) fn run(session: &mut Session<'_>, request: &PlanRequest) -> Result<u8
     if let Some(path) = &request.review.json_into {
         draft.write_file(&session.ambient.cwd.join(path))?;
     }
-    print_set(session, request.format, draft)?;
+    print_set(session, request.format, &request.review, draft)?;
     if let Some(out) = &request.out {
         session
             .terminal
@@ -100,8 +102,8 @@ struct Made {
 }
 
 impl Made {
-    fn of(planned: Planned, format: PlanFormat, observed: Option<&Observation>) -> Self {
-        let keep_json = format == PlanFormat::Json;
+    /// `keep_json` keeps the bytes only, where nothing else will read the plan.
+    fn of(planned: Planned, keep_json: bool, observed: Option<&Observation>) -> Self {
         let json = if observed.is_some() || keep_json {
             canonical_bytes(&planned.plan)
         } else {
@@ -132,22 +134,28 @@ impl Made {
 pub(super) fn print_set(
     session: &mut Session<'_>,
     format: PlanFormat,
+    review: &ReviewArgs,
     draft: SetDraft,
 ) -> Result<(), CliError> {
     let only_errors = draft.clusters.is_empty() && !draft.errors.is_empty();
     let errors = draft.errors.clone();
     let told_in_table = format == PlanFormat::Table && !only_errors;
+    if format == PlanFormat::Json {
+        draft.write(&mut session.terminal.as_writer())?;
+    }
+    let set = draft.into_set();
+    review::write_plan_files(session, review, &set)?;
     match format {
-        PlanFormat::Json => {
-            draft.write(&mut session.terminal.as_writer())?;
-        }
         PlanFormat::Markdown => {
-            let text = planset_markdown(&draft.into_set());
+            let key = review.comment_key.as_deref().unwrap_or_default();
+            let text = planset_markdown(&set, &Sheet::comment().keyed(key));
             session.terminal.data(&text)?;
         }
+        PlanFormat::Html => session.terminal.data(&planset_html(&set))?,
+        PlanFormat::Json => {}
         PlanFormat::Table if only_errors => {}
         PlanFormat::Table => {
-            let text = plan_table(&draft.into_set(), &session.look());
+            let text = plan_table(&set, &session.look());
             session.terminal.data(&text)?;
         }
     }

@@ -24,7 +24,7 @@ use stairway_core::model::{Digest, Observation, canonical_bytes};
 use stairway_core::next::Manner;
 use stairway_core::plan::wire::{Plan, PlanSet};
 use stairway_core::plan::{PlanInput, Undo, undo};
-use stairway_core::report::{plan_markdown, plan_table, planset_markdown};
+use stairway_core::report::{Sheet, plan_markdown, plan_table, planset_html, planset_markdown};
 use stairway_core::verify::health_of;
 use std::path::PathBuf;
 
@@ -185,7 +185,10 @@ fn show(session: &mut Session<'_>, request: &RollbackRequest, way: &Undo) -> Res
     };
     match request.format {
         PlanFormat::Json => session.terminal.bytes(&store::json_line(&set))?,
-        PlanFormat::Markdown => session.terminal.data(&planset_markdown(&set))?,
+        PlanFormat::Markdown => session
+            .terminal
+            .data(&planset_markdown(&set, &Sheet::comment()))?,
+        PlanFormat::Html => session.terminal.data(&planset_html(&set))?,
         PlanFormat::Table => session.terminal.data(&plan_table(&set, &session.look()))?,
     }
     for stays in &way.stays {

@@ -10,6 +10,7 @@ use schemars::{Schema, schema_for};
 use stairway_core::journal::Event;
 use stairway_core::model::Observation;
 use stairway_core::plan::wire::{Plan, PlanSet};
+use stairway_core::report::CheckReport;
 use stairway_world::WorldFile;
 
 /// Prints the JSON Schema of a file.
@@ -32,6 +33,7 @@ fn of(name: SchemaName) -> Schema {
         SchemaName::World => schema_for!(WorldFile),
         SchemaName::Journal => schema_for!(Event),
         SchemaName::Generated => schema_for!(GeneratedRecord),
+        SchemaName::Check => schema_for!(CheckReport),
     }
 }
 

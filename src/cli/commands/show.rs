@@ -7,7 +7,9 @@ use crate::cli::request::ShowRequest;
 use crate::cli::session::Session;
 use crate::store::{self, SetDraft, Stored};
 use stairway_core::plan::wire::{Plan, PlanSet};
-use stairway_core::report::{plan_markdown, plan_table, planset_markdown};
+use stairway_core::report::{
+    Sheet, notice_markdown, notice_text, plan_markdown, plan_table, planset_html, planset_markdown,
+};
 
 /// Shows a plan that was made before.
 ///
@@ -16,15 +18,31 @@ use stairway_core::report::{plan_markdown, plan_table, planset_markdown};
 pub(crate) fn run(session: &mut Session<'_>, request: &ShowRequest) -> Result<u8, CliError> {
     let stored = store::open(&request.plan, &session.ambient.cwd, &request.folders)?;
     let look = session.look();
+    if let Some(notice) = &request.notice {
+        let set = match stored {
+            Stored::Plan(plan) => alone(*plan),
+            Stored::Set(set) => *set,
+        };
+        let text = match request.format {
+            PlanFormat::Markdown => notice_markdown(&set, notice),
+            PlanFormat::Table | PlanFormat::Json | PlanFormat::Html => notice_text(&set, notice),
+        };
+        session.terminal.data(&text)?;
+        return Ok(exit_code::DONE);
+    }
     let text = match (stored, request.format) {
         (Stored::Plan(plan), PlanFormat::Table) => plan_table(&alone(*plan), &look),
         (Stored::Plan(plan), PlanFormat::Markdown) => plan_markdown(&plan),
+        (Stored::Plan(plan), PlanFormat::Html) => planset_html(&alone(*plan)),
+        (Stored::Set(set), PlanFormat::Html) => planset_html(&set),
         (Stored::Plan(plan), PlanFormat::Json) => {
             session.terminal.bytes(&store::json_line(&plan))?;
             return Ok(exit_code::DONE);
         }
         (Stored::Set(set), PlanFormat::Table) => plan_table(&set, &look),
-        (Stored::Set(set), PlanFormat::Markdown) => planset_markdown(&set),
+        (Stored::Set(set), PlanFormat::Markdown) => {
+            planset_markdown(&set, &Sheet::comment().keyed(&request.comment_key))
+        }
         (Stored::Set(set), PlanFormat::Json) => {
             session.terminal.bytes(&store::json_line(&set))?;
             return Ok(exit_code::DONE);

@@ -1,9 +1,12 @@
 //! Everything that a plan says of one step.
 
 use super::conditions::condition_in_words;
+use super::findings;
+use super::layout::{Page, clean};
+use super::style::Look;
 use super::words::{action_line, changes, count, disturbs, list, no_way_back, open_until, range};
 use crate::model::say_seconds;
-use crate::plan::wire::{Action, Rollback, Step};
+use crate::plan::wire::{Action, Finding, Plan, Rollback, Step};
 use std::fmt::Write as _;
 
 /// Returns a step in full: why, what must hold, what is executed byte for byte, what
@@ -29,6 +32,27 @@ pub fn explain_step(step: &Step) -> String {
     section(&mut out, "How long", &how_long(step));
     way_back(&mut out, step);
     ended(out)
+}
+
+/// Returns the findings with this code in plans, with everything that each affects; empty when there
+/// is none.
+pub fn explain_findings(plans: &[Plan], code: &str, look: Look) -> String {
+    let mut page = Page::new(look);
+    let mut found = false;
+    for plan in plans {
+        let own = plan.findings.iter();
+        let own: Vec<&Finding> = own
+            .filter(|finding| finding.code.eq_ignore_ascii_case(code))
+            .collect();
+        if own.is_empty() {
+            continue;
+        }
+        found = true;
+        page.gap();
+        page.line(clean(&format!("On {}:", plan.name), look));
+        findings::write(own, 2, &mut page);
+    }
+    if found { page.finish() } else { String::new() }
 }
 
 /// Ends a page with exactly one line break.

@@ -10,7 +10,7 @@ use super::explain::explain_step;
 use super::findings::groups;
 use super::later::{held_by, reasons};
 use super::layout::is_steering;
-use super::summary::set_summary_line;
+use super::summary::{set_heading, set_summary_line};
 use super::terminal::{is_quiet, journey, verdict};
 use super::words::{
     change_lines, count, disturbs, no_way_back, open_until, range, severity, total_disruption,
@@ -32,14 +32,7 @@ pub fn planset_html(set: &PlanSet) -> String {
         set.clusters.iter().partition(|plan| is_quiet(plan));
     let board = Board {
         summary: plain(&set_summary_line(set)),
-        partial: set.partial.as_ref().map(|partial| {
-            let chosen = plain(&partial.by.join(", "));
-            format!(
-                "{} of {} clusters: {chosen}",
-                set.clusters.len(),
-                partial.of
-            )
-        }),
+        partial: set_heading(set).map(|heading| plain(&heading)),
         errors: errors(&set.errors),
         rows: active.iter().map(|plan| Row::of(plan)).collect(),
         clusters: active.iter().map(|plan| Cluster::of(plan)).collect(),
@@ -319,7 +312,7 @@ fn findings(list: &[Finding]) -> Vec<FindingLine> {
         messages: group
             .messages
             .iter()
-            .map(|(message, subjects)| (plain(&subjects.join(", ")), plain(message)))
+            .map(|said| (plain(&said.text()), plain(&said.objects())))
             .collect(),
         remedy: plain(&group.first.remedy),
         source: plain(&group.first.source),

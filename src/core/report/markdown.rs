@@ -1,25 +1,23 @@
-//! Plans as Markdown, for `plan.md` and comments.
+//! One plan as Markdown, for `plan.md`, and the parts that comments take from it.
 
-use super::findings::groups;
+use super::findings::{groups, waiver};
 use super::ladder::LadderStart;
 use super::later::{held_by, reasons};
 use super::markup::{cell, code_cell, fenced, prose, table};
 use super::mermaid;
 use super::picture::ladder_picture;
 use super::style::Look;
-use super::summary::{by_wave, set_heading, set_summary_line, summary_line};
-use super::terminal::{is_quiet, journey, verdict};
+use super::summary::summary_line;
+use super::terminal::journey;
 use super::words::{
-    change_lines, count, disturbs, list_some, no_way_back, open_until, range, severity,
-    total_disruption, total_time, way_back,
+    change_lines, count, disturbs, no_way_back, open_until, range, severity, total_disruption,
+    total_time, way_back,
 };
-use crate::plan::wire::{Inputs, Plan, PlanSet};
+use crate::plan::wire::{Finding, Inputs, Plan};
 use std::fmt::Write as _;
 
 /// Columns of the ladder as text; GitHub shows about this many without scrolling.
 const PICTURE_WIDTH: usize = 100;
-/// How many subjects of one message are listed.
-const SUBJECTS_SHOWN: usize = 6;
 
 /// Returns a plan as a page of Markdown: the totals, the risk, the ladder, the
 /// steps, what waits, the findings, the inputs, the totals.
@@ -27,69 +25,8 @@ pub fn plan_markdown(plan: &Plan) -> String {
     let mut out = format!("# {}\n\n", title(plan));
     let summary = summary_line(&plan.summary);
     let _ = write!(out, "{summary}\n\n");
-    body(plan, "##", &mut out);
-    let _ = writeln!(out, "{summary}");
-    out
-}
-
-/// Returns a set of plans as one page of Markdown. Clusters with something to do
-/// come first, each folded away below its risk; the others are one paragraph.
-pub fn planset_markdown(set: &PlanSet) -> String {
-    let summary = set_summary_line(set);
-    let mut out = format!("# Plan\n\n{summary}\n\n");
-    if let Some(heading) = set_heading(set) {
-        let _ = write!(out, "**{}**\n\n", prose(&heading));
-    }
-    if !set.errors.is_empty() {
-        let _ = write!(
-            out,
-            "## {} got no plan\n\n",
-            count(set.errors.len(), "cluster")
-        );
-        for error in &set.errors {
-            let _ = write!(
-                out,
-                "**{}**\n\n{}\n",
-                prose(&error.name),
-                fenced("text", &error.error)
-            );
-            if let Some(hint) = &error.hint {
-                let _ = write!(out, "Hint: {}\n\n", prose(hint));
-            }
-        }
-    }
-    let (quiet, active): (Vec<&Plan>, Vec<&Plan>) =
-        set.clusters.iter().partition(|plan| is_quiet(plan));
-    if active.len() > 1 {
-        out.push_str(&overview(&active));
-        out.push('\n');
-    }
-    for (wave, plans) in by_wave(set, active) {
-        if let Some(wave) = wave {
-            let _ = write!(out, "# {}\n\n", prose(&wave));
-        }
-        for plan in plans {
-            let _ = write!(out, "## {}\n\n", title(plan));
-            let _ = write!(out, "{}\n\n", summary_line(&plan.summary));
-            out.push_str(&risk(plan));
-            out.push_str("<details><summary>Ladder, steps and findings</summary>\n\n");
-            rest(plan, "###", &mut out);
-            out.push_str("</details>\n\n");
-        }
-    }
-    if !quiet.is_empty() {
-        let names: Vec<String> = quiet
-            .iter()
-            .map(|plan| format!("{} ({})", prose(&plan.name), journey(plan)))
-            .collect();
-        let _ = write!(
-            out,
-            "## Nothing to do on {}\n\n",
-            count(quiet.len(), "cluster")
-        );
-        let _ = write!(out, "{}.\n\n", names.join(", "));
-        findings(quiet.iter().copied(), "###", &mut out);
-    }
+    out.push_str(&risk(plan));
+    rest(plan, "##", Depth::Whole, &mut out);
     let _ = writeln!(out, "{summary}");
     out
 }
@@ -104,49 +41,44 @@ fn title(plan: &Plan) -> String {
     )
 }
 
-fn overview(plans: &[&Plan]) -> String {
-    let row = |plan: &&Plan| {
-        let points = plan.points_of_no_return().count();
-        let points = if points == 0 {
-            String::new()
-        } else {
-            count(points, "step")
-        };
-        vec![cell(&plan.name), journey(plan), verdict(plan), points]
-    };
-    let rows: Vec<Vec<String>> = plans.iter().map(row).collect();
-    table(&["cluster", "version", "plan", "no way back"], &rows)
+/// How much is said below the risk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Depth {
+    /// Everything.
+    Whole,
+    /// Without the ladder as text and without the inputs: the chart, the steps, the findings.
+    Brief,
 }
 
-fn body(plan: &Plan, level: &str, out: &mut String) {
-    out.push_str(&risk(plan));
-    rest(plan, level, out);
-}
-
-fn rest(plan: &Plan, level: &str, out: &mut String) {
+/// Writes everything below the risk.
+pub(super) fn rest(plan: &Plan, level: &str, depth: Depth, out: &mut String) {
     let start = LadderStart::of(plan);
     if let Some(chart) = mermaid::ladder(&start, plan) {
-        let look = Look {
-            width: PICTURE_WIDTH,
-            color: false,
-            unicode: true,
-        };
-        let picture = ladder_picture(&start, plan, look);
         let _ = write!(out, "{level} Ladder\n\n{chart}\n");
-        let _ = write!(
-            out,
-            "<details><summary>The ladder as text</summary>\n\n{}\n</details>\n\n",
-            fenced("text", &picture)
-        );
+        if depth == Depth::Whole {
+            let look = Look {
+                width: PICTURE_WIDTH,
+                color: false,
+                unicode: true,
+            };
+            let picture = ladder_picture(&start, plan, look);
+            let _ = write!(
+                out,
+                "<details><summary>The ladder as text</summary>\n\n{}\n</details>\n\n",
+                fenced("text", &picture)
+            );
+        }
     }
     steps(plan, level, out);
     not_now(plan, level, out);
-    findings(std::iter::once(plan), level, out);
-    inputs(plan, level, out);
+    findings(&plan.findings, level, out);
+    if depth == Depth::Whole {
+        inputs(plan, level, out);
+    }
 }
 
 /// What an approver must have read: no way back, who is disturbed, what is blocked.
-fn risk(plan: &Plan) -> String {
+pub(super) fn risk(plan: &Plan) -> String {
     let mut lines = Vec::new();
     if plan.preview {
         lines.push("**PREVIEW: live was assumed; this plan can never be applied.**".to_owned());
@@ -251,33 +183,39 @@ fn not_now(plan: &Plan, level: &str, out: &mut String) {
     );
 }
 
-fn findings<'a>(plans: impl Iterator<Item = &'a Plan>, level: &str, out: &mut String) {
-    let groups = groups(plans.flat_map(|plan| &plan.findings));
+/// Writes findings as a section; nothing when there is none.
+pub(super) fn findings<'a>(
+    found: impl IntoIterator<Item = &'a Finding>,
+    level: &str,
+    out: &mut String,
+) {
+    let groups = groups(found);
     if groups.is_empty() {
         return;
     }
     let _ = write!(out, "{level} Findings\n\n");
     for group in groups {
         let first = group.first;
-        let unread = if first.not_assessed {
-            ", not assessed"
-        } else {
-            ""
-        };
         let _ = writeln!(
             out,
-            "* **{}** {}{unread}",
+            "* **{}** {}{}",
             severity(first.severity),
-            code_cell(&first.code)
+            code_cell(&first.code),
+            prose(&group.marks())
         );
-        for (message, subjects) in &group.messages {
-            let about = list_some(subjects, SUBJECTS_SHOWN);
-            let lead = if about.is_empty() {
-                String::new()
-            } else {
-                format!("{about}: ")
-            };
-            let _ = writeln!(out, "  * {}", prose(&format!("{lead}{message}")));
+        if let Some(waived) = &first.waived {
+            let _ = writeln!(
+                out,
+                "  * **Waived** {}",
+                prose(waiver(waived).trim_start_matches("waived "))
+            );
+        }
+        for said in &group.messages {
+            let _ = writeln!(out, "  * {}", prose(&said.text()));
+            let objects = said.objects();
+            if !objects.is_empty() {
+                let _ = writeln!(out, "    Affects: {}", prose(&objects));
+            }
         }
         if !first.remedy.is_empty() {
             let _ = writeln!(out, "  * Do: {}", prose(&first.remedy));

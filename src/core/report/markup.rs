@@ -34,6 +34,33 @@ pub(super) fn fenced(language: &str, text: &str) -> String {
     format!("{fence}{language}\n{}\n{fence}\n", lines.join("\n"))
 }
 
+/// Returns `text` for the inside of a raw HTML tag, where Markdown is not read but mentions are.
+pub(super) fn html(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for sign in one_line(text).chars() {
+        match sign {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '@' | '#' => {
+                let _ = write!(out, "{sign}<!-- -->");
+            }
+            _ => out.push(sign),
+        }
+    }
+    out
+}
+
+/// Returns the first `most` characters of `text`, with a mark when something was cut.
+pub(super) fn shortened(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    let head: String = text.chars().take(most.saturating_sub(1)).collect();
+    format!("{head}…")
+}
+
 fn with_code(text: &str, in_cell: bool) -> String {
     let text = one_line(text);
     let parts: Vec<&str> = text.split('`').collect();
@@ -52,13 +79,20 @@ fn with_code(text: &str, in_cell: bool) -> String {
     out
 }
 
+/// Returns `text` without line breaks and without what steers a screen. An HTML comment
+/// is opened by nobody but us: code shows as it is, and a page is found again by a comment.
 fn one_line(text: &str) -> String {
     let tame = |sign: char| match sign {
         '\n' | '\r' | '\t' => ' ',
         _ if is_steering(sign) => '\u{fffd}',
         _ => sign,
     };
-    text.chars().map(tame).collect()
+    let line: String = text.chars().map(tame).collect();
+    if line.contains("<!--") {
+        line.replace("<!--", "<! --")
+    } else {
+        line
+    }
 }
 
 /// Returns a code span; its content holds no backtick, or gets a longer fence.

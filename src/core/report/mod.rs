@@ -3,7 +3,9 @@
 //! Everything returns text. Nothing here prints, reads a clock, a file or the
 //! environment, or decides anything: a report says what the plan says.
 
+mod check;
 mod codes;
+mod comment;
 mod conditions;
 mod differences;
 mod difftext;
@@ -17,6 +19,7 @@ mod layout;
 mod markdown;
 mod markup;
 mod mermaid;
+mod notice;
 mod pages;
 mod picture;
 mod status;
@@ -32,14 +35,20 @@ mod fixtures;
 #[cfg(test)]
 mod tests;
 
+pub use check::{
+    CHECK_FORMAT, CheckReport, CheckSummary, CheckedCluster, check_annotations, check_junit,
+    check_markdown, check_sarif, check_table,
+};
 pub use codes::{Page, codes, page, pages};
+pub use comment::{Sheet, marker, planset_markdown};
 pub use conditions::condition_in_words;
 pub use differences::differences_table;
 pub use difftext::diff_text;
-pub use explain::explain_step;
+pub use explain::{explain_findings, explain_step};
 pub use html::planset_html;
 pub use ladder::LadderStart;
-pub use markdown::{plan_markdown, planset_markdown};
+pub use markdown::plan_markdown;
+pub use notice::{Notice, notice_markdown, notice_text};
 pub use pages::{codes_markdown, codes_table, explain_code, explain_page, page_markdown};
 pub use picture::ladder_picture;
 pub use status::{LockView, StatusView, status_json, status_table, took};

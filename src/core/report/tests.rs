@@ -7,8 +7,8 @@ use super::ladder::{is_legal, label, oldest_legal};
 use super::table::display_width;
 use super::words::{range, step_numbers};
 use super::{
-    Look, codes, condition_in_words, diff_text, differences_table, explain_code, explain_step,
-    plan_markdown, plan_table, planset_markdown, summary_line,
+    Look, Sheet, codes, condition_in_words, diff_text, differences_table, explain_code,
+    explain_step, plan_markdown, plan_table, planset_markdown, summary_line,
 };
 use crate::diff::text::unified;
 use crate::model::KubeMinor;
@@ -16,7 +16,7 @@ use crate::plan::wire::{DurationRange, PlanSet, Summary};
 use std::collections::BTreeSet;
 
 /// Compares with a committed file. To refresh one, copy what this prints.
-fn check(name: &str, expected: &str, actual: &str) {
+pub(super) fn check(name: &str, expected: &str, actual: &str) {
     assert!(
         expected == actual,
         "snapshot {name} differs; the text is now:\n<<<{name}\n{actual}>>>{name}\n"
@@ -86,7 +86,7 @@ fn markdown_looks_as_committed() {
     check(
         "planset_md",
         include_str!("snapshots/planset_md.txt"),
-        &planset_markdown(&mixed()),
+        &planset_markdown(&mixed(), &Sheet::comment()),
     );
 }
 
@@ -190,8 +190,9 @@ fn the_totals_are_the_first_and_the_last_line() {
         let text = plan_table(&set, &Look::plain(80));
         assert_eq!(text.lines().next(), Some(line));
         assert_eq!(text.lines().last(), Some(line));
-        let page = planset_markdown(&set);
-        assert!(page.starts_with(&format!("# Plan\n\n{line}\n")), "{page}");
+        let page = planset_markdown(&set, &Sheet::comment());
+        let head = format!("<!-- stairway:plan all -->\n# Plan\n\n{line}\n");
+        assert!(page.starts_with(&head), "{page}");
         assert_eq!(page.lines().last(), Some(line));
     }
 }
@@ -268,7 +269,7 @@ fn a_long_reason_is_said_once() {
 
 #[test]
 fn names_cannot_break_out_of_markdown() {
-    let page = planset_markdown(&set(vec![evil(), in_sync("a|b")], false));
+    let page = planset_markdown(&set(vec![evil(), in_sync("a|b")], false), &Sheet::comment());
     let mut fenced = false;
     let mut outside = String::new();
     for line in page.lines() {
