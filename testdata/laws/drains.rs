@@ -14,8 +14,15 @@ const SERVICES: [&str; 3] = ["api", "queue", "store"];
 /// Draws of their own: what was generated before stays as it is.
 const SALT: u64 = 0xD2A1_4BAD_6E75;
 
+/// The generated case of a seed, with budgets and habits that drains meet.
+pub(crate) fn case(seed: u64) -> generate::Case {
+    let mut case = generate::case(seed);
+    furnish(seed, &mut case.observed);
+    case
+}
+
 /// In every other cluster, gives pods to services with budgets, and some pods habits that drains meet.
-pub(crate) fn furnish(seed: u64, observed: &mut Observation) {
+fn furnish(seed: u64, observed: &mut Observation) {
     let mut rng = Rng::new(seed ^ SALT);
     if rng.chance(50) {
         return;
@@ -119,7 +126,7 @@ fn planned_drains_get_through_and_those_held_back_by_budgets_do_not() {
         if seed % 2 != 0 {
             return Ok(());
         }
-        let case = generate::case(seed);
+        let case = case(seed);
         let planned = walk::plan(&case, &case.observed);
         let drains = planned.plan.steps.iter();
         let asked = drains.filter(|step| {
