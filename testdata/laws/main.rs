@@ -5,7 +5,6 @@ mod drains;
 mod generate;
 mod rng;
 mod seeds;
-mod services;
 mod walk;
 
 use rng::Rng;
@@ -29,7 +28,7 @@ fn for_each_seed(check: impl Fn(u64) -> Result<(), String> + Sync) {
 #[test]
 fn planning_the_interpreted_end_of_a_plan_is_empty() {
     for_each_seed(|seed| {
-        let case = generate::case(seed);
+        let case = drains::case(seed);
         let planned = walk::plan(&case, &case.observed);
         if let Some(fault) = planned.plan.findings.iter().find(|f| f.code == "STW-AUDIT") {
             return Err(format!(
@@ -98,7 +97,7 @@ fn planning_again_after_any_step_leads_to_the_same_end() {
         if seed % 10 != 0 {
             return Ok(());
         }
-        let case = generate::case(seed);
+        let case = drains::case(seed);
         let planned = walk::plan(&case, &case.observed);
         if !planned.plan.not_now.is_empty() {
             return Ok(());
@@ -134,7 +133,7 @@ fn shuffled_inputs_give_the_same_plan() {
         if seed % 4 != 0 {
             return Ok(());
         }
-        let case = generate::case(seed);
+        let case = drains::case(seed);
         let first = walk::plan(&case, &case.observed.clone().sorted()).plan;
         let mut rng = Rng::new(seed ^ 0xABCD);
         let shuffled = generate::Case {
@@ -210,7 +209,7 @@ impl Coverage {
 fn the_generated_clusters_cover_the_rules_steps_and_strategies() {
     let mut coverage = Coverage::default();
     for seed in 0..CLUSTERS {
-        let case = generate::case(seed);
+        let case = drains::case(seed);
         coverage.add(&walk::plan(&case, &case.observed).plan);
     }
     let text = format!(

@@ -14,8 +14,6 @@ mod generate;
 mod rng;
 #[path = "../laws/seeds.rs"]
 mod seeds;
-#[path = "../laws/services.rs"]
-mod services;
 #[expect(dead_code, reason = "the laws walk plans without a driver")]
 #[path = "../laws/walk.rs"]
 mod walk;
