@@ -107,9 +107,9 @@ impl Session<'_> {
             self.terminal.warn(note);
         }
         let mut toured = Toured {
-            errors: Vec::new(),
             waves: selected.waves,
             partial: selected.partial,
+            ..Toured::default()
         };
         if let Some(nothing) = &selected.nothing {
             self.terminal.say(nothing);
@@ -123,9 +123,7 @@ impl Session<'_> {
             worker: scope.worker.clone(),
             schema: schema.as_ref(),
         };
-        let mut errors = Vec::new();
-        let mut notes = Vec::new();
-        let mut seen = 0_usize;
+        let (mut notes, mut seen) = (Vec::new(), 0_usize);
         let progress = Progress::start(
             self.ambient,
             self.terminal,
@@ -149,7 +147,7 @@ impl Session<'_> {
                 match outcome {
                     Some(Ok(result)) => keep(name, result),
                     Some(Err(error)) => {
-                        errors.push(error);
+                        toured.errors.push(error);
                         Ok(())
                     }
                     None => Ok(()),
@@ -159,7 +157,6 @@ impl Session<'_> {
         drop(progress);
         self.tell(notes);
         outcome?;
-        toured.errors = errors;
         if seen == 0 {
             none_seen(scope)?;
         }

@@ -227,20 +227,32 @@ fn two_clusters_of_one_name_are_told_apart() {
 #[test]
 fn a_fleet_cannot_read_outside_of_its_root() {
     let outer = fleet_folder();
-    let text = "apiVersion: stairway/v1\nkind: Fleet\nclusters:\n\
-                - {name: a, config: a.json, live: {recorded: ../old/alpha.json}}\n\
-                - {name: b, config: a.json, live: {assumed: ../old/alpha.json}}\n\
-                - {name: c, config: ../clusters/alpha.json, live: {assumed: a.json}}\n\
-                - {name: e, config: a.json, live: {world: ../fleet.yaml}}\n\
-                - {name: d, config: a.json, live: {recorded: .git/config}}\n";
     let inner = outer.path().join("inner");
-    files::write_atomic(&inner.join("fleet.yaml"), text.as_bytes()).unwrap();
-    files::write_atomic(&inner.join(".git/config"), b"{}").unwrap();
-    files::write_atomic(
-        &inner.join("a.json"),
-        config("a", "1.34").to_string().as_bytes(),
-    )
-    .unwrap();
+    let head = "apiVersion: stairway/v1\nkind: Fleet\nclusters:\n- ";
+    let write = |name: &str, text: &str| {
+        files::write_atomic(&inner.join(name), text.as_bytes()).unwrap();
+    };
+    write(".git/config", "{}");
+    write("a.json", &config("a", "1.34").to_string());
+    for entry in [
+        "{name: a, config: a.json, live: {recorded: ../old/alpha.json}}",
+        "{name: b, config: a.json, live: {assumed: ../old/alpha.json}}",
+        "{name: c, config: ../clusters/alpha.json, live: {assumed: a.json}}",
+        "{name: e, config: a.json, live: {world: ../fleet.yaml}}",
+    ] {
+        write("fleet.yaml", &format!("{head}{entry}\n"));
+        let error = plans(&scope(&inner, &[]))
+            .map(|_| ())
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("outside of the root"), "{entry}: {error}");
+        assert!(error.starts_with("fleet.yaml:4:"), "{entry}: {error}");
+    }
+    // Inside by name, and closed all the same.
+    write(
+        "fleet.yaml",
+        &format!("{head}{{name: d, config: a.json, live: {{recorded: .git/config}}}}\n"),
+    );
     for (name, outcome) in plans(&scope(&inner, &[])).unwrap() {
         match outcome {
             Some(Err(error)) => assert!(error.contains("outside of the root"), "{name}: {error}"),
