@@ -94,20 +94,17 @@ fn the_waiver_of_a_page_is_read_by_the_fleet_file() {
         .filter_map(|line| line.strip_prefix("    "))
         .collect();
     assert_eq!(snippet.len(), 7, "{page}");
-    let path = place.work().join(DEMO_FLEET);
-    let fleet = read(&path);
-    assert!(
-        !fleet.contains("\nwaivers:"),
-        "the demo fleet has waivers of its own"
-    );
-    place.file(DEMO_FLEET, &format!("{fleet}\n{}\n", snippet.join("\n")));
+    let fleet = read(&place.work().join(DEMO_FLEET));
+    assert_eq!(fleet.matches("\nwaivers:\n").count(), 1, "{fleet}");
+    let with = |more: &str| {
+        let waivers = format!("\n{}\n{more}", snippet.join("\n"));
+        fleet.replace("\nwaivers:\n", &waivers)
+    };
+    place.file(DEMO_FLEET, &with(""));
     place
         .run(&["plan", "--fleet", DEMO_FLEET, "lagoon"])
         .expect(0);
-    place.file(
-        DEMO_FLEET,
-        &format!("{fleet}\n{}\n      expired: 1\n", snippet.join("\n")),
-    );
+    place.file(DEMO_FLEET, &with("    expired: 2026-01-01\n"));
     place
         .run(&["plan", "--fleet", DEMO_FLEET, "lagoon"])
         .refused(&[1], &["expired"]);

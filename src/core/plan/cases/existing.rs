@@ -35,7 +35,7 @@ fn update(scene: &mut Scene, kind: &str, status: &str, version: &str) {
     scene.updates().push(update);
 }
 
-fn another_target(steps: &mut Vec<Step>) {
+fn another_target(steps: &mut [Step]) {
     let hops = steps.iter_mut();
     for hop in hops.filter(|step| step.kind == StepKind::UpgradeControlPlane) {
         for action in &mut hop.actions {
@@ -49,7 +49,7 @@ fn another_target(steps: &mut Vec<Step>) {
     }
 }
 
-fn another_reason(steps: &mut Vec<Step>) {
+fn another_reason(steps: &mut [Step]) {
     steps[0].reason.push("Somebody asked for it.".to_owned());
 }
 

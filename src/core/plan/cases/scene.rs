@@ -30,7 +30,7 @@ pub(crate) enum Ask {
     /// The way back from a run that has done this many steps of the plan.
     WayBackAfter(usize),
     /// What the auditor says of the plan after somebody changed its steps.
-    Audited(fn(&mut Vec<Step>)),
+    Audited(fn(&mut [Step])),
 }
 
 /// Everything that a plan is made from.
