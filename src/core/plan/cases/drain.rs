@@ -233,6 +233,21 @@ pub(super) static CASES: &[Case] = &[
         },
     },
     Case {
+        code: "STW-R8-ZONES",
+        says: "a volume of a pruned group is in a zone in which no other group has nodes: a warning",
+        comes_up: |scene| {
+            scene.settings.prune = vec!["workers".to_owned()];
+            scene.undeclare("workers");
+            scene.pod("batch-0").volume_zones = vec!["us-west-2d".to_owned()];
+        },
+        nearest_that_does_not: "its volume is where other groups have nodes",
+        stays_quiet: |scene| {
+            scene.settings.prune = vec!["workers".to_owned()];
+            scene.undeclare("workers");
+            scene.pod("batch-0").volume_zones = vec!["us-west-2a".to_owned()];
+        },
+    },
+    Case {
         code: "STW-R8-SINGLE-REPLICA",
         says: "the only pod of a service runs on the swapped group",
         comes_up: |scene| scene.pods().retain(|pod| pod.name != "proxy-1"),

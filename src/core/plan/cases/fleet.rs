@@ -2,6 +2,7 @@
 
 use super::Case;
 use super::scene::Scene;
+use crate::model::Known;
 use crate::policy::windows::Window;
 
 /// One window every day at 02:00, so long.
@@ -18,8 +19,11 @@ pub(super) static CASES: &[Case] = &[
         code: "STW-WINDOW",
         says: "the only window lasts ten minutes, and a hop may take an hour",
         comes_up: |scene| window(scene, 600),
-        nearest_that_does_not: "the owner has written no window, so every time is one",
-        stays_quiet: |scene| scene.settings.windows.clear(),
+        nearest_that_does_not: "there is such a window, and nothing could run in any",
+        stays_quiet: |scene| {
+            window(scene, 600);
+            scene.plane().status = Known::Value("UPDATING".to_owned());
+        },
     },
     Case {
         code: "STW-WINDOW",
@@ -28,7 +32,7 @@ pub(super) static CASES: &[Case] = &[
         nearest_that_does_not: "there is such a window, and nothing that could run in it",
         stays_quiet: |scene| {
             window(scene, 86_400);
-            scene.plane().status = crate::model::Known::Value("UPDATING".to_owned());
+            scene.plane().status = Known::Value("UPDATING".to_owned());
         },
     },
 ];
