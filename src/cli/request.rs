@@ -46,7 +46,7 @@ pub enum Request {
     /// Print differences.
     Diff(DiffRequest),
     /// Make plans.
-    Plan(PlanRequest),
+    Plan(Box<PlanRequest>),
     /// Print findings.
     Check(CheckRequest),
     /// Put plan sets together.
@@ -237,7 +237,7 @@ pub fn check(command: Option<Command>, ambient: &Ambient) -> Result<Request, Cli
             out,
         }),
         Some(Command::Diff(args)) => Request::Diff(diff(args, ambient)?),
-        Some(Command::Plan(args)) => Request::Plan(plan(args, ambient)?),
+        Some(Command::Plan(args)) => Request::Plan(Box::new(plan(args, ambient)?)),
         Some(Command::Check(args)) => Request::Check(review::check(args, ambient)?),
         Some(Command::Merge(args)) => Request::Merge(args),
         Some(Command::Init(args)) => Request::Init(args),

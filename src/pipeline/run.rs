@@ -197,10 +197,8 @@ fn one_request<T>(
     };
     let mut notes: Vec<Note> = rendered.notes.iter().cloned().map(Note::Trace).collect();
     if let Some(schema) = options.schema {
-        let warnings = rendered
-            .documents
-            .iter()
-            .flat_map(|d| schema.warnings(&d.value));
+        let documents = rendered.documents.iter();
+        let warnings = documents.flat_map(|d| schema.warnings(&d.value));
         notes.extend(warnings.map(Note::Schema));
     }
     let mut read = match read_config(request, rendered, catalog, revisions) {

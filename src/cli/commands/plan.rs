@@ -10,7 +10,7 @@ use crate::pipeline::{Loaded, plan_cluster};
 use crate::store::sets::SET_FILE;
 use crate::store::{Kept, PlanFolder, SetDraft, Writer};
 use stairway_core::model::{Observation, canonical_bytes};
-use stairway_core::plan::wire::Summary;
+use stairway_core::plan::wire::{ClusterError, Summary};
 use stairway_core::plan::{Planned, exit_facts};
 use stairway_core::report::{Sheet, plan_markdown, plan_table, planset_html, planset_markdown};
 
@@ -63,15 +63,7 @@ pub(crate) fn run(session: &mut Session<'_>, request: &PlanRequest) -> Result<u8
     } = toured?;
     written?;
     (draft.waves, draft.partial) = (waves, partial);
-    if !errors.is_empty() {
-        codes.push(exit_code::ERROR);
-    }
-    draft.errors = errors;
-    draft.exit = exit_code::strongest(codes);
-    draft.clusters.sort_by(|(a, _), (b, _)| a.cmp(b));
-    draft
-        .errors
-        .sort_by(|a, b| (&a.name, &a.error).cmp(&(&b.name, &b.error)));
+    finish(&mut draft, errors, codes);
     let exit = draft.exit;
     let failed = !draft.errors.is_empty();
     if let Some(out) = &out {
@@ -91,6 +83,19 @@ pub(crate) fn run(session: &mut Session<'_>, request: &PlanRequest) -> Result<u8
         (false, true) => exit_code::ERROR,
         (false, false) => exit_code::DONE,
     })
+}
+
+/// Puts a set into its order, with what failed and the code that it gives.
+fn finish(draft: &mut SetDraft, errors: Vec<ClusterError>, mut codes: Vec<u8>) {
+    if !errors.is_empty() {
+        codes.push(exit_code::ERROR);
+    }
+    draft.errors = errors;
+    draft.exit = exit_code::strongest(codes);
+    draft.clusters.sort_by(|(a, _), (b, _)| a.cmp(b));
+    draft
+        .errors
+        .sort_by(|a, b| (&a.name, &a.error).cmp(&(&b.name, &b.error)));
 }
 
 /// One plan in the forms that this run needs, made where the plan is made: in parallel.

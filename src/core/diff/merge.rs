@@ -149,7 +149,7 @@ mod tests {
             ours: "mine\n".to_owned(),
             theirs: "theirs\n".to_owned(),
         };
-        assert_eq!(merged.collisions, [expected.clone()]);
+        assert_eq!(merged.collisions, std::slice::from_ref(&expected));
         let again = merge(&merged.base, &merged.text, theirs);
         assert_eq!(again.collisions, [expected]);
         let settled = merge(&merged.base, "a\ntheirs\nc\nD\n", theirs);
