@@ -33,7 +33,12 @@ fn policy(place: &Place, approvals: &str, signers: &str) {
         1,
     );
     assert_ne!(decided, fleet);
-    place.file(DEMO_FLEET, &decided);
+    // Waves have tests of their own.
+    let free: Vec<&str> = decided
+        .lines()
+        .filter(|line| !line.contains("wave"))
+        .collect();
+    place.file(DEMO_FLEET, &format!("{}\n", free.join("\n")));
     place.file("testdata/demo/.stairway/allowed_signers", signers);
 }
 

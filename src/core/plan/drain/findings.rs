@@ -632,9 +632,10 @@ fn scale(pods: &[&Pod]) -> Option<String> {
     scale_to(pods, 2)
 }
 
+/// A StatefulSet is left out: a second replica of a database is no second copy of its service.
 fn scale_to(pods: &[&Pod], replicas: u32) -> Option<String> {
     pods.iter().find_map(|pod| {
-        let (kind, name) = kind_of(pod)?;
+        let (kind, name) = kind_of(pod).filter(|(kind, _)| *kind != "statefulset")?;
         Some(format!(
             "kubectl -n {} scale {kind}/{name} --replicas={replicas}",
             pod.namespace
