@@ -18,9 +18,10 @@ use stairway_core::plan::wire::{ClusterError, Inputs};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Clusters in one batch per worker: starting workers costs milliseconds per batch, and a rendered
+/// Clusters in one batch per worker: starting a worker costs milliseconds, it keeps some five megabytes of
+/// each config that it evaluated until it ends, and a rendered
 /// cluster about half a megabyte while its batch lasts.
-const BATCH_PER_WORKER: usize = 32;
+const BATCH_PER_WORKER: usize = 12;
 
 /// How clusters are run.
 #[derive(Clone, Debug)]

@@ -18,7 +18,7 @@ use super::words::{
 };
 use crate::plan::wire::{ClusterError, Finding, LaterStep, Plan, PlanSet, Severity, Step};
 use minijinja::value::Serde;
-use minijinja::{Environment, UndefinedBehavior};
+use minijinja::{Environment, UndefinedBehavior, Value};
 use serde::Serialize;
 
 /// The page's template; its name decides that values are escaped for HTML.
@@ -44,6 +44,9 @@ pub fn planset_html(set: &PlanSet) -> String {
 fn draw(board: &Board) -> String {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.add_filter("marked", |text: String| {
+        Value::from_safe_string(marked(&text))
+    });
     let (name, source) = TEMPLATE;
     let page = environment
         .add_template(name, source)
@@ -59,7 +62,25 @@ fn draw(board: &Board) -> String {
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+}
+
+/// Text with what stands between backticks as code; a backtick without a partner stays one.
+fn marked(text: &str) -> String {
+    let parts: Vec<&str> = text.split('`').collect();
+    let mut page = String::new();
+    for (at, part) in parts.iter().enumerate() {
+        let part = escaped(part);
+        match (at % 2, at + 1 == parts.len()) {
+            (0, _) => page.push_str(&part),
+            (_, false) => page.push_str(&format!("<code>{part}</code>")),
+            (_, true) => page.push_str(&format!("`{part}")),
+        }
+    }
+    page
 }
 
 /// Text without signs that steer a terminal or turn the direction of writing.

@@ -53,17 +53,7 @@ fn of_live(draft: &Draft<'_>, live: KubeMinor) -> Option<Finding> {
     let (code, message, applies) = match catalog.support_state(live, at) {
         SupportState::Uncatalogued => return None,
         SupportState::Standard { until } => return ends_soon(draft, live, until),
-        SupportState::NotYetOffered { from } => (
-            "STW-R6-OUT-OF-SUPPORT",
-            format!(
-                "{live} runs, and the catalog says that EKS offers it from {} on.",
-                from.day()
-            ),
-            Applies {
-                before: Some(from),
-                ..applies
-            },
-        ),
+        SupportState::NotYetOffered { from } => return Some(behind(live, from, applies)),
         SupportState::Extended { until } => (
             "STW-R6-EXTENDED",
             format!(
@@ -95,6 +85,24 @@ fn of_live(draft: &Draft<'_>, live: KubeMinor) -> Option<Finding> {
     found.source = source_of_calendar(draft, live);
     found.applies = Some(applies);
     Some(found)
+}
+
+/// What runs is offered: the catalog is behind, or the plan is judged for a day before.
+fn behind(live: KubeMinor, from: Timestamp, applies: Applies) -> Finding {
+    let mut found = finding("STW-CATALOG-GAP", "R6", Severity::Warning, "cluster");
+    found.message = format!(
+        "{live} runs, and the catalog says that EKS offers it from {} on; its support dates were not judged.",
+        from.day()
+    );
+    found.remedy =
+        "aws eks describe-cluster-versions; with `--at` an earlier day than today was asked for."
+            .to_owned();
+    found.source = "stairway, catalog".to_owned();
+    found.applies = Some(Applies {
+        before: Some(from),
+        ..applies
+    });
+    found
 }
 
 fn days_until(at: Timestamp, until: Timestamp) -> i64 {

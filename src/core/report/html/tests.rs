@@ -104,3 +104,21 @@ fn a_set_without_plans_is_a_page_as_well() {
     let page = page(&set);
     assert!(page.contains("<h1>"));
 }
+
+#[test]
+fn backticks_become_code_and_hide_no_markup() {
+    let rows = [
+        ("plain", "plain"),
+        ("a `b` c", "a <code>b</code> c"),
+        (
+            "`<b>` & \"q\"",
+            "<code>&lt;b&gt;</code> &amp; &quot;q&quot;",
+        ),
+        ("one ` alone", "one ` alone"),
+        ("`a` and ` b", "<code>a</code> and ` b"),
+        ("", ""),
+    ];
+    for (text, expected) in rows {
+        assert_eq!(super::marked(text), expected, "{text}");
+    }
+}
