@@ -277,9 +277,9 @@ pub(super) static CASES: &[Case] = &[
         code: "STW-R8-INSIGHT",
         says: "EKS warns of something before the next minor",
         comes_up: |scene| scene.insight("UPGRADE_READINESS", "Cluster health", "1.33", "WARNING"),
-        nearest_that_does_not: "it passes",
+        nearest_that_does_not: "the warning is about the way back",
         stays_quiet: |scene| {
-            scene.insight("UPGRADE_READINESS", "Cluster health", "1.33", "PASSING");
+            scene.insight("ROLLBACK_READINESS", "Cluster health", "1.33", "WARNING");
         },
     },
     Case {

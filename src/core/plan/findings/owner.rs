@@ -60,9 +60,9 @@ pub fn idle_decisions(plan: &Plan, settings: &Settings) -> BTreeSet<String> {
             cluster,
             ..
         } = waiver;
-        format!("waiver {code} for {subject} on {cluster}")
+        format!("waiver {code} for `{subject}` on `{cluster}`")
     });
-    let rules = rules.map(|rule| format!("ignore rule {} on {}", rule.path, rule.cluster));
+    let rules = rules.map(|rule| format!("ignore rule `{}` on `{}`", rule.path, rule.cluster));
     waivers.chain(rules).collect()
 }
 

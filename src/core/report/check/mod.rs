@@ -158,13 +158,13 @@ impl CheckReport {
 
     /// Says which decisions cover nothing in the whole fleet; none when each covers something.
     fn idle_line(&self) -> Option<String> {
-        let one_of_them = match self.idle.len() {
+        let decisions = match self.idle.len() {
             0 => return None,
-            1 => "It covers",
-            _ => "They cover",
+            1 => "1 decision covers".to_owned(),
+            several => format!("{several} decisions cover"),
         };
         Some(format!(
-            "{one_of_them} nothing in the whole fleet, and can go from the fleet file: {}.",
+            "{decisions} nothing in the whole fleet, and can go from the fleet file: {}.",
             list_some(&self.idle, IDLE_SHOWN)
         ))
     }
