@@ -194,6 +194,7 @@ impl Subject {
             live.observation = store::read_observed(&self.dir, &self.plan)?;
         }
         loaded.at = self.plan.inputs.at.unwrap_or(loaded.at);
+        loaded.inputs.decided_at = self.plan.inputs.decided_at;
         let again = plan_cluster(&loaded, &self.options(), session.catalog)?;
         let mut files = StepFiles::new();
         for (name, digest) in wanted {

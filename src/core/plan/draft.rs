@@ -394,7 +394,8 @@ impl<'a> Draft<'a> {
 /// Returns the waiver that covers a finding of this plan now.
 pub(super) fn waived_by(input: &PlanInput<'_>, code: &str, subject: &str) -> Option<Waived> {
     let mut waivers = input.settings.waivers.iter();
-    let waiver = waivers.find(|waiver| waiver.covers(code, &input.name, subject, input.at))?;
+    let at = input.decided_at();
+    let waiver = waivers.find(|waiver| waiver.covers(code, &input.name, subject, at))?;
     Some(Waived {
         owner: waiver.owner.clone(),
         reason: waiver.reason.clone(),

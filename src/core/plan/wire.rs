@@ -102,6 +102,10 @@ pub struct Inputs {
     pub observed_at: Option<Timestamp>,
     /// The day for which calendars were read: support dates, windows.
     pub at: Option<Timestamp>,
+    /// The instant by which waivers and ignore rules are judged, where it is another than `at`: a
+    /// decision that has ended since an observation was recorded counts no more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided_at: Option<Timestamp>,
     /// The newest date in the catalog.
     pub catalog_date: String,
     /// Digest of the fleet file, when there is one.

@@ -6,8 +6,8 @@ use crate::plan::wire::Severity;
 pub(super) static PAGES: &[Page] = &[
     Page {
         code: "STW-R8-INSIGHT",
-        title: "an EKS upgrade insight is in ERROR",
-        meaning: "EKS found something that breaks at the next minor, such as requests to a removed API.",
+        title: "an EKS upgrade insight is in ERROR, WARNING or UNKNOWN",
+        meaning: "EKS found something that breaks at the next minor, such as requests to a removed API. An ERROR blocks; WARNING and UNKNOWN, and an ERROR about a minor that runs already, are warnings.",
         why: "EKS may refuse the update with `Upgrade readiness issues detected`, and what it found will break.",
         remedy: "Do what the insight recommends: `aws eks describe-insight`. An API insight looks back 30 days, so it clears that long after the last request at the latest.",
         source: "Amazon EKS User Guide, Prepare for Kubernetes version upgrades and troubleshoot misconfigurations with cluster insights",
@@ -91,7 +91,7 @@ pub(super) static PAGES: &[Page] = &[
     Page {
         code: "STW-R8-NOT-ASSESSED",
         title: "readiness could not be assessed",
-        meaning: "Facts that a readiness check needs were not recorded: pods, budgets, insights, quotas or subnets.",
+        meaning: "Facts that a readiness check needs were not recorded: pods, budgets, insights, quotas, subnets, stacks, the status of groups and add-ons, or the add-on versions on offer. A note where no step of the plan relies on them.",
         why: "The plan is not wrong, but nobody looked. `apply` reads these facts before the step, and stops if they are bad.",
         remedy: "Observe with an identity that may read them, and plan again.",
         source: "stairway, rule R8",
