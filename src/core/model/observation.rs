@@ -284,9 +284,11 @@ pub struct Pdb {
     /// How many pods may be disrupted now (status.disruptionsAllowed).
     #[serde(default)]
     pub allowed: Known<u32>,
-    /// `matchLabels` of its selector.
+    /// `matchLabels` of its selector; empty counts every pod, absent counts none.
+    ///
+    /// A reader records a selector with `matchExpressions` as unknown: these labels cannot say it.
     #[serde(default)]
-    pub selector: BTreeMap<String, String>,
+    pub selector: Known<BTreeMap<String, String>>,
     /// `spec.minAvailable` as written: `1`, `50%`.
     #[serde(
         default,
@@ -584,6 +586,18 @@ impl Observation {
             .filter(move |node| node.nodegroup.as_deref() == Some(name))
     }
 
+    /// Returns the pods on nodes that are not listed: nobody knows their group.
+    pub fn pods_elsewhere(&self) -> Vec<&Pod> {
+        let nodes: BTreeSet<&str> = self.nodes.items().iter().map(|n| n.name.as_str()).collect();
+        let pods = self.pods.items().iter();
+        pods.filter(|pod| {
+            pod.node
+                .as_deref()
+                .is_some_and(|node| !nodes.contains(node))
+        })
+        .collect()
+    }
+
     /// Returns the pods that run on nodes of the nodegroup called `name`.
     pub fn pods_of<'a>(&'a self, name: &str) -> Vec<&'a Pod> {
         let nodes: BTreeSet<&str> = self
@@ -604,6 +618,8 @@ impl Observation {
 /// A check that a lie in the file would fail: two facts that cannot both hold.
 impl Observation {
     /// Returns contradictions inside the observation, each as a sentence.
+    ///
+    /// A pod on a node that is not listed is none: an autoscaler made the node between two reads.
     pub fn contradictions(&self) -> Vec<String> {
         let mut found = Vec::new();
         duplicates(
@@ -639,20 +655,6 @@ impl Observation {
                     found.push(format!(
                         "node `{}` says it belongs to nodegroup `{group}`, which is not listed",
                         node.name
-                    ));
-                }
-            }
-        }
-        if !self.nodes.is_unknown() {
-            let names: BTreeSet<&str> =
-                self.nodes.items().iter().map(|n| n.name.as_str()).collect();
-            for pod in self.pods.items() {
-                if let Some(node) = pod.node.as_deref()
-                    && !names.contains(node)
-                {
-                    found.push(format!(
-                        "pod `{}/{}` runs on node `{node}`, which is not listed",
-                        pod.namespace, pod.name
                     ));
                 }
             }

@@ -55,6 +55,12 @@ pub(super) struct Draft<'a> {
     pub(super) leaving: Vec<(String, Option<String>)>,
     /// How the drain of a group went when it was played through, in a sentence.
     pub(super) outlooks: BTreeMap<String, String>,
+    /// How long the slowest budget makes the drain of a group, in seconds.
+    pub(super) longest_drains: BTreeMap<String, u64>,
+    /// Groups that this plan empties with no group that takes over.
+    pub(super) emptied: BTreeSet<String>,
+    /// Some budget that may hold a drain is not known in full.
+    pub(super) unread_budgets: bool,
     /// What drains need to know and nobody recorded, with the groups that it concerns.
     pub(super) unread: BTreeMap<String, BTreeSet<String>>,
 }
@@ -92,6 +98,9 @@ impl<'a> Draft<'a> {
             stuck: BTreeMap::new(),
             leaving: Vec::new(),
             outlooks: BTreeMap::new(),
+            longest_drains: BTreeMap::new(),
+            emptied: BTreeSet::new(),
+            unread_budgets: false,
             unread: BTreeMap::new(),
         };
         draft.project_groups();
