@@ -242,7 +242,15 @@ fn a_target_that_cannot_be_reached_is_not_proposed() {
     ];
     for (to, words) in rows {
         let run = place
-            .run(&["plan", "reef", "--to", to, "--at", "2026-03-01T00:00:00Z", "--propose"])
+            .run(&[
+                "plan",
+                "reef",
+                "--to",
+                to,
+                "--at",
+                "2026-03-01T00:00:00Z",
+                "--propose",
+            ])
             .refused(&[1], words);
         assert_eq!(run.stdout, "", "{to}");
     }

@@ -28,7 +28,8 @@ pub(super) fn check(loaded: &Loaded, plan: &Plan, to: KubeMinor) -> Result<(), C
         })
     };
     let mandatory = |code: &str| {
-        let of_code = |found: &&Finding| found.code == code && found.severity == Severity::Mandatory;
+        let of_code =
+            |found: &&Finding| found.code == code && found.severity == Severity::Mandatory;
         plan.findings.iter().find(of_code)
     };
     if let Some(found) = mandatory(UNSUPPORTED) {
