@@ -549,12 +549,17 @@ pub struct PlanSet {
 }
 
 /// Which part of a fleet a set is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Partial {
     /// Clusters of the fleet.
     pub of: u32,
-    /// What chose the part, as it was typed: `--shard 2/5`, `--changed-since main`, `--target 'eu-*'`.
+    /// What chose the part, as it was typed: `--shard 2/5`, `--changed-since main`, `--target 'eu-*'`,
+    /// `summit`.
     pub by: Vec<String>,
+    /// Clusters that the fleet had at the revision of `--changed-since` and has no more: nobody plans
+    /// them, and nothing is done to them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gone: Vec<String>,
 }
 
 /// A cluster that got no plan.
