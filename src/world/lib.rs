@@ -29,6 +29,7 @@
 mod addons;
 mod clock;
 mod dice;
+pub mod door;
 pub mod eks;
 mod faults;
 mod files;

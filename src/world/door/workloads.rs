@@ -1,0 +1,613 @@
+//! Deployments, DaemonSets and StatefulSets: their pods when a client made them, and their counts.
+
+use super::control::{Rollout, is_ready, stamp};
+use super::effects::pod_of;
+use super::errors::Refusal;
+use super::kinds::Kind;
+use super::project::{self, key};
+use super::store::Key;
+use super::{Door, kinds, map_mut, meta_mut, name_of, number};
+use crate::World;
+use serde_json::{Map, Value, json};
+use stairway_core::model::{Digest, Known, Node, Pod, Timestamp};
+
+/// How many pods a client's workload may ask for; a typing mistake must not fill the memory.
+const REPLICAS_MAX: i64 = 5_000;
+/// Looks after which a rollout of which the world says nothing is over.
+const STEPS: i64 = 3;
+/// `progressDeadlineSeconds` when nobody sets it (apps/v1 defaults).
+const DEADLINE: i64 = 600;
+const HASH: &str = "pod-template-hash";
+const REVISION_HASH: &str = "controller-revision-hash";
+const REVISION: &str = "deployment.kubernetes.io/revision";
+
+/// Fills what the server sets by itself in a new object.
+pub(crate) fn fill_defaults(kind: &Kind, object: &mut Value) {
+    let default = |map: &mut Map<String, Value>, key: &str, value: Value| {
+        map.entry(key).or_insert(value);
+    };
+    match kind.plural {
+        "deployments" => {
+            let spec = map_mut(object, "spec");
+            default(spec, "replicas", json!(1));
+            let rolling = json!({"maxUnavailable": "25%", "maxSurge": "25%"});
+            default(spec, "strategy", json!({"type": "RollingUpdate", "rollingUpdate": rolling}));
+            default(spec, "revisionHistoryLimit", json!(10));
+            default(spec, "progressDeadlineSeconds", json!(DEADLINE));
+        }
+        "daemonsets" => {
+            let spec = map_mut(object, "spec");
+            let rolling = json!({"maxUnavailable": 1, "maxSurge": 0});
+            default(spec, "updateStrategy", json!({"type": "RollingUpdate", "rollingUpdate": rolling}));
+            default(spec, "revisionHistoryLimit", json!(10));
+        }
+        "statefulsets" | "replicasets" => default(map_mut(object, "spec"), "replicas", json!(1)),
+        "pods" => {
+            let spec = map_mut(object, "spec");
+            default(spec, "restartPolicy", json!("Always"));
+            default(spec, "terminationGracePeriodSeconds", json!(30));
+            default(spec, "schedulerName", json!("default-scheduler"));
+            default(map_mut(object, "status"), "phase", json!("Pending"));
+        }
+        "namespaces" => {
+            default(map_mut(object, "spec"), "finalizers", json!(["kubernetes"]));
+            default(map_mut(object, "status"), "phase", json!("Active"));
+            let name = json!(name_of(object));
+            let labels = meta_mut(object).entry("labels").or_insert_with(|| json!({}));
+            labels["kubernetes.io/metadata.name"] = name;
+        }
+        "secrets" => default(map_or_empty(object), "type", json!("Opaque")),
+        _ => {}
+    }
+    if let Some(inner) = object["spec"].get_mut("template").and_then(|t| t.get_mut("spec"))
+        && let Some(inner) = inner.as_object_mut()
+    {
+        default(inner, "restartPolicy", json!("Always"));
+        default(inner, "terminationGracePeriodSeconds", json!(30));
+        default(inner, "schedulerName", json!("default-scheduler"));
+    }
+}
+
+fn map_or_empty(object: &mut Value) -> &mut Map<String, Value> {
+    loop {
+        match object {
+            Value::Object(map) => return map,
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Array(_) => *object = Value::Object(Map::new()),
+        }
+    }
+}
+
+/// Refuses what could not run: selectors that do not match, negative counts, missing templates.
+pub(crate) fn validate(kind: &Kind, name: &str, object: &Value) -> Result<(), Refusal> {
+    let invalid = |cause, field: &str, why: &str| Err(Refusal::invalid(kind, name, cause, field, why));
+    let spec = &object["spec"];
+    if kind.plural == "pods" && spec["containers"].as_array().is_none_or(Vec::is_empty) {
+        return invalid("FieldValueRequired", "spec.containers", "Required value");
+    }
+    if !matches!(kind.plural, "deployments" | "daemonsets" | "statefulsets" | "replicasets") {
+        return Ok(());
+    }
+    let replicas = number(&spec["replicas"]);
+    if !(0..=REPLICAS_MAX).contains(&replicas) {
+        let why = format!("Invalid value: {replicas}: must be between 0 and {REPLICAS_MAX}");
+        return invalid("FieldValueInvalid", "spec.replicas", &why);
+    }
+    let selector = &spec["selector"]["matchLabels"];
+    let Some(wanted) = selector.as_object() else {
+        return invalid("FieldValueRequired", "spec.selector", "Required value");
+    };
+    let labels = &spec["template"]["metadata"]["labels"];
+    if !wanted.iter().all(|(key, value)| labels[key] == *value) {
+        let why = format!("Invalid value: {labels}: `selector` does not match template `labels`");
+        return invalid("FieldValueInvalid", "spec.template.metadata.labels", &why);
+    }
+    if spec["template"]["spec"]["containers"].as_array().is_none_or(Vec::is_empty) {
+        return invalid("FieldValueRequired", "spec.template.spec.containers", "Required value");
+    }
+    Ok(())
+}
+
+fn hash_of(template: &Value) -> String {
+    Digest::of_canonical(template).short(10).to_owned()
+}
+
+fn owned<'a>(world: &'a World, namespace: &'a str, owner: &'a str) -> impl Iterator<Item = &'a Pod> {
+    let pods = world.cluster.pods.items().iter();
+    pods.filter(move |pod| {
+        pod.namespace == namespace && pod.owner.value().is_some_and(|one| one == owner)
+    })
+}
+
+fn remove_pod(world: &mut World, namespace: &str, name: &str) {
+    if let Known::Value(pods) = &mut world.cluster.pods {
+        pods.retain(|pod| pod.namespace != namespace || pod.name != name);
+    }
+}
+
+impl Door {
+    /// Lets the workloads that clients made have the pods that they ask for, a step at a time.
+    pub(crate) fn run_own_workloads(&mut self, world: &mut World) {
+        let own: Vec<Key> = self.own_workloads.iter().cloned().collect();
+        for place in own {
+            let Some(object) = self.store.get(&place).cloned() else {
+                self.end_workload(world, &place);
+                continue;
+            };
+            match kinds::KINDS[place.0].plural {
+                "deployments" => self.run_deployment(world, &place, &object),
+                "daemonsets" => self.run_daemons(world, &place, &object),
+                "statefulsets" => self.run_stateful(world, &place, &object),
+                _ => {}
+            }
+        }
+        self.find_nodes(world);
+    }
+
+    /// The garbage collector: pods and replica sets go with what owned them.
+    fn end_workload(&mut self, world: &mut World, place: &Key) {
+        self.own_workloads.remove(place);
+        let kind = kinds::KINDS[place.0].kind;
+        let owner = format!("{kind}/{}", place.2);
+        let pods: Vec<String> = owned(world, &place.1, &owner).map(|pod| pod.name.clone()).collect();
+        for pod in pods {
+            remove_pod(world, &place.1, &pod);
+        }
+        if kind == "Deployment" {
+            for set in self.sets_of(place) {
+                self.store.remove(&set);
+                self.end_workload(world, &set);
+            }
+        }
+    }
+
+    /// Returns the replica sets of a client's Deployment.
+    fn sets_of(&self, place: &Key) -> Vec<Key> {
+        let sets = self.store.of_kind(kinds::of("ReplicaSet").id());
+        let by_it = |set: &Value| {
+            let owner = &set["metadata"]["ownerReferences"][0];
+            owner["kind"] == "Deployment" && owner["name"] == place.2.as_str()
+        };
+        sets.filter(|(set, object)| set.1 == place.1 && self.own_workloads.contains(*set) && by_it(object))
+            .map(|(set, _)| set.clone())
+            .collect()
+    }
+
+    fn run_deployment(&mut self, world: &mut World, place: &Key, object: &Value) {
+        let spec = &object["spec"];
+        let template = &spec["template"];
+        let hash = hash_of(template);
+        let set = key("ReplicaSet", &place.1, &format!("{}-{hash}", place.2));
+        let others: Vec<Key> = self.sets_of(place).into_iter().filter(|one| *one != set).collect();
+        if self.store.get(&set).is_none() {
+            let made = self.new_set(&set, object, &hash, others.len() + 1, world.now);
+            self.own_workloads.insert(set.clone());
+            self.store.put(&set, made);
+        }
+        let wanted = number(&spec["replicas"]);
+        let owner = format!("ReplicaSet/{}", set.2);
+        let fresh: Vec<String> = owned(world, &place.1, &owner).map(|pod| pod.name.clone()).collect();
+        let old: Vec<String> = others
+            .iter()
+            .flat_map(|set| {
+                let owner = format!("ReplicaSet/{}", set.2);
+                let pods: Vec<String> = owned(world, &place.1, &owner).map(|p| p.name.clone()).collect();
+                pods
+            })
+            .collect();
+        let (have, stale) = (count(&fresh), count(&old));
+        // A rollout moves one pod at a look; without old pods all that is missing comes at once.
+        let make = if stale > 0 { (wanted - have).min(1) } else { wanted - have };
+        for _ in 0..make.max(0) {
+            self.make_pod(world, &set, template, (HASH, &hash), None);
+        }
+        for pod in fresh.iter().rev().take(usize::try_from(have - wanted).unwrap_or(0)) {
+            remove_pod(world, &place.1, pod);
+        }
+        if let Some(pod) = old.first().filter(|_| have + stale >= wanted) {
+            remove_pod(world, &place.1, pod);
+        }
+        for (set, replicas) in others.iter().map(|set| (set, None)).chain([(&set, Some(wanted))]) {
+            self.count_set(world, set, replicas);
+        }
+        let revision = self.store.get(&set).map(|set| set["metadata"]["annotations"][REVISION].clone());
+        let mut changed = object.clone();
+        let notes = meta_mut(&mut changed).entry("annotations").or_insert_with(|| json!({}));
+        notes[REVISION] = revision.unwrap_or_default();
+        self.store.put(place, changed);
+    }
+
+    fn new_set(&self, set: &Key, deployment: &Value, hash: &str, revision: usize, now: Timestamp) -> Value {
+        let mut template = deployment["spec"]["template"].clone();
+        meta_mut(&mut template).entry("labels").or_insert_with(|| json!({}))[HASH] = json!(hash);
+        let mut labels = template["metadata"]["labels"].clone();
+        labels[HASH] = json!(hash);
+        let mut made = json!({
+            "kind": "ReplicaSet",
+            "apiVersion": "apps/v1",
+            "metadata": {
+                "name": set.2, "namespace": set.1, "labels": labels, "generation": 1,
+                "annotations": {REVISION: revision.to_string()},
+                "ownerReferences": [{
+                    "apiVersion": "apps/v1", "kind": "Deployment", "name": name_of(deployment),
+                    "uid": deployment["metadata"]["uid"], "controller": true, "blockOwnerDeletion": true,
+                }],
+            },
+            "spec": {"replicas": 0, "selector": {"matchLabels": labels}, "template": template},
+        });
+        self.store.born(set, &mut made, now);
+        made
+    }
+
+    fn count_set(&mut self, world: &World, set: &Key, replicas: Option<i64>) {
+        let Some(mut object) = self.store.get(set).map(|object| (**object).clone()) else {
+            return;
+        };
+        let owner = format!("ReplicaSet/{}", set.2);
+        let pods = owned(world, &set.1, &owner);
+        let have = i64::try_from(pods.count()).unwrap_or(0);
+        let replicas = replicas.unwrap_or(have);
+        map_mut(&mut object, "spec").insert("replicas".to_owned(), json!(replicas));
+        self.store.put(set, object);
+    }
+
+    fn run_daemons(&mut self, world: &mut World, place: &Key, object: &Value) {
+        let template = &object["spec"]["template"];
+        let hash = hash_of(template);
+        let owner = format!("DaemonSet/{}", place.2);
+        let probe = pod_of(template);
+        let nodes: Vec<Node> = world.cluster.nodes.items().iter().filter(|n| self.fits(&probe, template, n)).cloned().collect();
+        let mut replaced = false;
+        for node in nodes {
+            let here: Option<(String, bool)> = owned(world, &place.1, &owner)
+                .find(|pod| pod.node.as_ref() == Some(&node.name))
+                .map(|pod| (pod.name.clone(), pod.labels.get(REVISION_HASH) == Some(&hash)));
+            match here {
+                Some((_, true)) => continue,
+                Some((_, false)) if replaced => continue,
+                Some((name, false)) => {
+                    replaced = true;
+                    remove_pod(world, &place.1, &name);
+                }
+                None => {}
+            }
+            self.make_pod(world, place, template, (REVISION_HASH, &hash), Some(node.name));
+        }
+    }
+
+    fn run_stateful(&mut self, world: &mut World, place: &Key, object: &Value) {
+        let template = &object["spec"]["template"];
+        let owner = format!("StatefulSet/{}", place.2);
+        let wanted = number(&object["spec"]["replicas"]);
+        let have: Vec<String> = owned(world, &place.1, &owner).map(|pod| pod.name.clone()).collect();
+        for index in 0..wanted {
+            let name = format!("{}-{index}", place.2);
+            if !have.contains(&name) {
+                self.make_named(world, place, template, (REVISION_HASH, &hash_of(template)), None, name);
+            }
+        }
+        for name in have {
+            let index = name.rsplit('-').next().and_then(|index| index.parse::<i64>().ok());
+            if index.is_none_or(|index| index >= wanted) {
+                remove_pod(world, &place.1, &name);
+            }
+        }
+    }
+
+    fn make_pod(&mut self, world: &mut World, owner: &Key, template: &Value, label: (&str, &str), node: Option<String>) {
+        self.names += 1;
+        let name = format!("{}-{:05}", owner.2, self.names);
+        self.make_named(world, owner, template, label, node, name);
+    }
+
+    fn make_named(
+        &mut self,
+        world: &mut World,
+        owner: &Key,
+        template: &Value,
+        (label, hash): (&str, &str),
+        node: Option<String>,
+        name: String,
+    ) {
+        let mut pod = pod_of(template);
+        pod.namespace.clone_from(&owner.1);
+        pod.name = name;
+        pod.node = node;
+        pod.labels.insert(label.to_owned(), hash.to_owned());
+        pod.owner = Known::Value(format!("{}/{}", kinds::KINDS[owner.0].kind, owner.2));
+        crate::list(&mut world.cluster.pods).push(pod);
+    }
+
+    /// The scheduler, for pods that the door made or a client did: those on their way in the world land by themselves.
+    fn find_nodes(&self, world: &mut World) {
+        let waiting: Vec<(String, String)> = world
+            .cluster
+            .pods
+            .items()
+            .iter()
+            .filter(|pod| pod.node.is_none() && !world.books.roaming.contains_key(&crate::pods::key_of(pod)))
+            .map(|pod| (pod.namespace.clone(), pod.name.clone()))
+            .collect();
+        for (namespace, name) in waiting {
+            let pods = world.cluster.pods.items();
+            let Some(pod) = pods.iter().find(|p| p.namespace == namespace && p.name == name) else {
+                continue;
+            };
+            let template = self.template_of(pod).unwrap_or_default();
+            let load = |node: &Node| pods.iter().filter(|p| p.node.as_ref() == Some(&node.name)).count();
+            let open = |node: &&Node| {
+                project::is_ready(node) && !node.unschedulable && self.fits(pod, &template, node)
+            };
+            let nodes = world.cluster.nodes.items().iter().filter(open);
+            let home = nodes.min_by_key(|node| (load(node), node.name.clone())).map(|n| n.name.clone());
+            if let Known::Value(pods) = &mut world.cluster.pods {
+                let found = pods.iter_mut().find(|p| p.namespace == namespace && p.name == name);
+                if let Some(pod) = found {
+                    pod.node = home;
+                }
+            }
+        }
+    }
+
+    /// Returns the pod's own object or the template of its owner: both have a `spec` of a pod.
+    fn template_of(&self, pod: &Pod) -> Option<Value> {
+        let own = key("Pod", &pod.namespace, &pod.name);
+        if let Some(object) = self.store.get(&own) {
+            return Some((**object).clone());
+        }
+        let (kind, name) = pod.owner.value()?.split_once('/')?;
+        let owner = self.store.get(&key(kind, &pod.namespace, name))?;
+        Some(owner["spec"]["template"].clone())
+    }
+
+    fn fits(&self, pod: &Pod, template: &Value, node: &Node) -> bool {
+        let object = self.store.get(&key("Node", "", &node.name));
+        let labels = object.map(|object| object["metadata"]["labels"].clone()).unwrap_or_default();
+        let wanted = pod.node_selector.value();
+        let selected = wanted.is_none_or(|wanted| wanted.iter().all(|(k, v)| labels[k] == v.as_str()));
+        let tolerations = template["spec"]["tolerations"].as_array().cloned().unwrap_or_default();
+        let tolerated = pod.tolerates_everything
+            || node.taints.iter().all(|taint| tolerations.iter().any(|one| one["key"] == taint.as_str()));
+        selected && tolerated
+    }
+
+    /// A new pod of a client's workload looks like its template.
+    pub(crate) fn follow_template(&self, place: &Key, pod: &mut Value) {
+        if place.0 != kinds::of("Pod").id() {
+            return;
+        }
+        let owner = &pod["metadata"]["ownerReferences"][0];
+        let kind = owner["kind"].as_str().unwrap_or_default();
+        let at = key(kind, &place.1, owner["name"].as_str().unwrap_or_default());
+        let Some(owner) = self.store.get(&at).filter(|_| self.own_workloads.contains(&at)) else {
+            return;
+        };
+        let mut spec = owner["spec"]["template"]["spec"].clone();
+        super::carry::adopt(&pod["spec"], &mut spec);
+        if let Some(notes) = owner["spec"]["template"]["metadata"].get("annotations") {
+            meta_mut(pod).insert("annotations".to_owned(), notes.clone());
+        }
+        pod["spec"] = spec;
+        let name = pod["spec"]["containers"][0]["name"].clone();
+        if let Some(status) = pod["status"]["containerStatuses"].get_mut(0) {
+            status["name"] = name;
+        }
+    }
+
+    /// What the controllers count of every workload.
+    pub(crate) fn count_workloads(&mut self, world: &World) {
+        for kind in ["Deployment", "DaemonSet", "StatefulSet", "ReplicaSet"] {
+            let places: Vec<Key> = self.store.of_kind(kinds::of(kind).id()).map(|(p, _)| p.clone()).collect();
+            for place in places {
+                self.count_workload(world, kind, &place);
+            }
+        }
+    }
+
+    fn count_workload(&mut self, world: &World, kind: &str, place: &Key) {
+        let Some(before) = self.store.get(place).cloned() else {
+            return;
+        };
+        let mut counts = self.pods_of(kind, place, &before);
+        let generation = number(&before["metadata"]["generation"]).max(1);
+        let observed = number(&before["status"]["observedGeneration"]);
+        let own = self.own_workloads.contains(place);
+        if kind == "DaemonSet" {
+            counts.wanted = if own { self.eligible(world, &before) } else { counts.total };
+        } else {
+            counts.wanted = number(&before["spec"]["replicas"]);
+        }
+        if own {
+            if observed < generation {
+                let begun = world.now;
+                self.rollouts.insert(place.clone(), Rollout { step: 0, begun });
+            }
+        } else {
+            self.count_projected(world, kind, place, (observed, generation), &mut counts);
+        }
+        let done = counts.updated == counts.wanted && counts.ready == counts.wanted && counts.total == counts.wanted;
+        let begun = self.rollouts.get(place).map_or(world.now, |rollout| rollout.begun);
+        if done && own {
+            self.rollouts.remove(place);
+        }
+        let late = world.now.seconds_since(begun);
+        let mut after = (*before).clone();
+        meta_mut(&mut after).insert("generation".to_owned(), json!(generation));
+        after["status"] = match kind {
+            "DaemonSet" => daemon_status(&counts, generation),
+            "Deployment" => deployment_status(&before, &counts, generation, done, late),
+            _ => replica_status(kind, &counts, generation),
+        };
+        stamp(Some(&before), &mut after, world.now);
+        self.store.put(place, after);
+    }
+
+    /// The world says when a rollout of its own ends; until then it moves a pod at each look.
+    fn count_projected(
+        &mut self,
+        world: &World,
+        kind: &str,
+        place: &Key,
+        (observed, generation): (i64, i64),
+        counts: &mut Counts,
+    ) {
+        let told = project::rolled_out(world, &place.1, &place.2);
+        if observed > 0 && observed < generation {
+            let begun = world.now;
+            self.rollouts.insert(place.clone(), Rollout { step: 0, begun });
+        } else if let Some(rollout) = self.rollouts.get_mut(place) {
+            rollout.step += 1;
+            if told.unwrap_or(rollout.step >= STEPS) {
+                self.rollouts.remove(place);
+            }
+        }
+        counts.updated = counts.wanted;
+        if let Some(rollout) = self.rollouts.get(place) {
+            counts.moving(kind, rollout.step);
+        } else if told == Some(false) {
+            counts.ready = counts.ready.min((counts.wanted - 1).max(0));
+        }
+    }
+
+    fn pods_of(&self, kind: &str, place: &Key, object: &Value) -> Counts {
+        let mut counts = Counts::default();
+        let hash = hash_of(&object["spec"]["template"]);
+        for (pod_place, pod) in self.store.of_kind(kinds::of("Pod").id()) {
+            if pod_place.1 != place.1 {
+                continue;
+            }
+            let owner = &pod["metadata"]["ownerReferences"][0];
+            let through = owner["kind"] == "ReplicaSet" && kind == "Deployment";
+            let name = owner["name"].as_str().unwrap_or_default();
+            let by = if through { project::deployment_of(name).unwrap_or_default() } else { name };
+            if by != place.2 || !(through || owner["kind"] == kind) {
+                continue;
+            }
+            let labels = &pod["metadata"]["labels"];
+            counts.total += 1;
+            counts.ready += i64::from(is_ready(pod));
+            let fresh = kind == "ReplicaSet" || kind == "StatefulSet"
+                || labels[HASH] == hash.as_str() || labels[REVISION_HASH] == hash.as_str();
+            counts.updated += i64::from(fresh);
+        }
+        counts
+    }
+
+    fn eligible(&self, world: &World, object: &Value) -> i64 {
+        let template = &object["spec"]["template"];
+        let probe = pod_of(template);
+        let nodes = world.cluster.nodes.items().iter();
+        i64::try_from(nodes.filter(|node| self.fits(&probe, template, node)).count()).unwrap_or(0)
+    }
+}
+
+fn count(list: &[String]) -> i64 {
+    i64::try_from(list.len()).unwrap_or(i64::MAX)
+}
+
+/// What is counted of a workload.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Counts {
+    wanted: i64,
+    total: i64,
+    updated: i64,
+    ready: i64,
+}
+
+impl Counts {
+    /// A Deployment adds a pod before it takes one away, a DaemonSet the other way round.
+    fn moving(&mut self, kind: &str, step: i64) {
+        if kind == "DaemonSet" {
+            self.updated = step.min((self.wanted - 1).max(0));
+            if step > 0 {
+                self.ready = self.ready.min((self.wanted - 1).max(0));
+            }
+        } else {
+            self.updated = (step + 1).min(self.wanted);
+            self.total = self.wanted + 1;
+        }
+    }
+}
+
+/// Counters that are 0 are left out.
+fn put(status: &mut Value, key: &str, count: i64) {
+    if count > 0 {
+        status[key] = json!(count);
+    }
+}
+
+fn daemon_status(counts: &Counts, generation: i64) -> Value {
+    let mut status = json!({
+        "currentNumberScheduled": counts.total,
+        "numberMisscheduled": 0,
+        "desiredNumberScheduled": counts.wanted,
+        "numberReady": counts.ready,
+        "observedGeneration": generation,
+    });
+    put(&mut status, "updatedNumberScheduled", counts.updated);
+    put(&mut status, "numberAvailable", counts.ready);
+    put(&mut status, "numberUnavailable", counts.wanted - counts.ready);
+    status
+}
+
+fn deployment_status(before: &Value, counts: &Counts, generation: i64, done: bool, late: i64) -> Value {
+    let mut status = json!({"observedGeneration": generation, "terminatingReplicas": 0});
+    put(&mut status, "replicas", counts.total);
+    put(&mut status, "updatedReplicas", counts.updated);
+    put(&mut status, "readyReplicas", counts.ready);
+    put(&mut status, "availableReplicas", counts.ready);
+    put(&mut status, "unavailableReplicas", counts.total.max(counts.wanted) - counts.ready);
+    let spec = &before["spec"];
+    let spare = &spec["strategy"]["rollingUpdate"]["maxUnavailable"];
+    let share = spare.as_str().and_then(|text| text.strip_suffix('%')).and_then(|t| t.parse::<i64>().ok());
+    let spare = spare.as_i64().or_else(|| Some(share? * counts.wanted / 100)).unwrap_or(0);
+    let available = counts.ready >= counts.wanted - spare;
+    let deadline = spec["progressDeadlineSeconds"].as_i64().unwrap_or(DEADLINE);
+    let word = |yes: bool| if yes { "True" } else { "False" };
+    let (progressing, reason) = if done {
+        (true, "NewReplicaSetAvailable")
+    } else if late > deadline {
+        (false, "ProgressDeadlineExceeded")
+    } else {
+        (true, "ReplicaSetUpdated")
+    };
+    let mut conditions = json!([
+        {
+            "type": "Available",
+            "status": word(available),
+            "reason": if available { "MinimumReplicasAvailable" } else { "MinimumReplicasUnavailable" },
+            "message": if available { "Deployment has minimum availability." } else { "Deployment does not have minimum availability." },
+        },
+        {"type": "Progressing", "status": word(progressing), "reason": reason, "message": ""},
+    ]);
+    // Only a condition that turned has a new time.
+    let old = before["status"]["conditions"].as_array().cloned().unwrap_or_default();
+    for condition in conditions.as_array_mut().into_iter().flatten() {
+        let was = old.iter().find(|one| one["type"] == condition["type"] && one["status"] == condition["status"]);
+        if let Some(was) = was {
+            for key in ["lastTransitionTime", "lastUpdateTime"] {
+                if let Some(at) = was.get(key) {
+                    condition[key] = at.clone();
+                }
+            }
+        }
+    }
+    status["conditions"] = conditions;
+    status
+}
+
+fn replica_status(kind: &str, counts: &Counts, generation: i64) -> Value {
+    let mut status = json!({"observedGeneration": generation, "replicas": counts.total});
+    put(&mut status, "readyReplicas", counts.ready);
+    put(&mut status, "availableReplicas", counts.ready);
+    if kind == "ReplicaSet" {
+        put(&mut status, "fullyLabeledReplicas", counts.total);
+    } else {
+        put(&mut status, "currentReplicas", counts.total);
+        put(&mut status, "updatedReplicas", counts.updated);
+    }
+    status
+}
