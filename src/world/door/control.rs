@@ -264,7 +264,7 @@ pub(crate) fn is_ready(pod: &Value) -> bool {
 pub(crate) fn stamp(before: Option<&Value>, after: &mut Value, now: Timestamp) {
     let old = before.map(|before| before["status"]["conditions"].clone()).unwrap_or_default();
     let node = after["kind"] == "Node";
-    let Some(conditions) = after["status"]["conditions"].as_array_mut() else {
+    let Some(conditions) = after.pointer_mut("/status/conditions").and_then(Value::as_array_mut) else {
         return;
     };
     for condition in conditions {

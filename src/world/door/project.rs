@@ -286,12 +286,14 @@ fn pod_status(pod: &Pod, container: &str) -> Value {
     let runs = pod.node.is_some();
     let ready = runs && pod.waiting.is_none();
     let word = if ready { "True" } else { "False" };
+    let mut conditions = vec![json!({"type": "Ready", "status": word})];
+    if !runs {
+        let why = json!({"type": "PodScheduled", "status": "False", "reason": "Unschedulable"});
+        conditions.insert(0, why);
+    }
     let mut status = json!({
         "phase": if runs { "Running" } else { "Pending" },
-        "conditions": [
-            {"type": "PodScheduled", "status": if runs { "True" } else { "False" }},
-            {"type": "Ready", "status": word},
-        ],
+        "conditions": conditions,
     });
     if runs {
         let how = match &pod.waiting {
@@ -418,13 +420,17 @@ fn workloads(world: &World) -> Vec<(Key, Value)> {
         .collect()
 }
 
-/// Labels that all pods of a workload have.
+/// Labels that controllers give to pods beside those of the template.
+const POD_ONLY: [&str; 3] = ["controller-revision-hash", "pod-template-generation", "pod-template-hash"];
+
+/// Labels that all pods of a workload have from its template.
 fn common_labels(pods: &[&Pod]) -> BTreeMap<String, String> {
     let mut pods = pods.iter();
     let mut labels = pods.next().map(|pod| pod.labels.clone()).unwrap_or_default();
     for pod in pods {
         labels.retain(|key, value| pod.labels.get(key) == Some(value));
     }
+    labels.retain(|key, _| !POD_ONLY.contains(&key.as_str()));
     labels
 }
 
@@ -443,6 +449,10 @@ fn workload_picture(world: &World, (kind, namespace, name): (&str, &str, &str), 
     });
     if everything {
         inner["tolerations"] = json!([{"operator": "Exists"}]);
+    }
+    let selected = pods.first().and_then(|pod| pod.node_selector.value()).filter(|s| !s.is_empty());
+    if let Some(selector) = selected {
+        inner["nodeSelector"] = json!(selector);
     }
     let template = json!({"metadata": {"labels": labels}, "spec": inner});
     let mut spec = json!({"selector": {"matchLabels": labels}, "template": template});

@@ -59,9 +59,7 @@ pub(crate) fn fill_defaults(kind: &Kind, object: &mut Value) {
         "secrets" => default(map_or_empty(object), "type", json!("Opaque")),
         _ => {}
     }
-    if let Some(inner) = object["spec"].get_mut("template").and_then(|t| t.get_mut("spec"))
-        && let Some(inner) = inner.as_object_mut()
-    {
+    if let Some(inner) = object.pointer_mut("/spec/template/spec").and_then(Value::as_object_mut) {
         default(inner, "restartPolicy", json!("Always"));
         default(inner, "terminationGracePeriodSeconds", json!(30));
         default(inner, "schedulerName", json!("default-scheduler"));
@@ -392,7 +390,7 @@ impl Door {
         }
         pod["spec"] = spec;
         let name = pod["spec"]["containers"][0]["name"].clone();
-        if let Some(status) = pod["status"]["containerStatuses"].get_mut(0) {
+        if let Some(status) = pod.pointer_mut("/status/containerStatuses/0") {
             status["name"] = name;
         }
     }
@@ -435,10 +433,13 @@ impl Door {
         }
         let late = world.now.seconds_since(begun);
         let mut after = (*before).clone();
+        if kind == "Deployment" && !own && observed > 0 && observed < generation {
+            raise_revision(&mut after);
+        }
         meta_mut(&mut after).insert("generation".to_owned(), json!(generation));
         after["status"] = match kind {
             "DaemonSet" => daemon_status(&counts, generation),
-            "Deployment" => deployment_status(&before, &counts, generation, done, late),
+            "Deployment" => deployment_status(&before, &counts, generation, (done, late), world.now),
             _ => replica_status(kind, &counts, generation),
         };
         stamp(Some(&before), &mut after, world.now);
@@ -504,6 +505,22 @@ impl Door {
     }
 }
 
+/// A new template of a Deployment has a new revision.
+fn raise_revision(deployment: &mut Value) {
+    let notes = meta_mut(deployment).entry("annotations").or_insert_with(|| json!({}));
+    let revision = notes[REVISION].as_str().and_then(|text| text.parse::<u64>().ok());
+    notes[REVISION] = json!((revision.unwrap_or(1) + 1).to_string());
+}
+
+/// A DaemonSet's annotation counts its templates (apps/v1 strategy, `PrepareForUpdate`).
+pub(crate) fn note_template(kind: &Kind, object: &mut Value) {
+    if kind.plural == "daemonsets" {
+        let generation = object["metadata"]["generation"].to_string();
+        let notes = meta_mut(object).entry("annotations").or_insert_with(|| json!({}));
+        notes["deprecated.daemonset.template.generation"] = json!(generation);
+    }
+}
+
 fn count(list: &[String]) -> i64 {
     i64::try_from(list.len()).unwrap_or(i64::MAX)
 }
@@ -553,7 +570,7 @@ fn daemon_status(counts: &Counts, generation: i64) -> Value {
     status
 }
 
-fn deployment_status(before: &Value, counts: &Counts, generation: i64, done: bool, late: i64) -> Value {
+fn deployment_status(before: &Value, counts: &Counts, generation: i64, (done, late): (bool, i64), now: Timestamp) -> Value {
     let mut status = json!({"observedGeneration": generation, "terminatingReplicas": 0});
     put(&mut status, "replicas", counts.total);
     put(&mut status, "updatedReplicas", counts.updated);
@@ -593,6 +610,11 @@ fn deployment_status(before: &Value, counts: &Counts, generation: i64, done: boo
                     condition[key] = at.clone();
                 }
             }
+            if condition["reason"] != was["reason"] {
+                condition["lastUpdateTime"] = json!(now.to_string());
+            }
+        } else {
+            condition["lastUpdateTime"] = json!(now.to_string());
         }
     }
     status["conditions"] = conditions;

@@ -322,6 +322,7 @@ impl Door {
                 workloads::fill_defaults(kind, after);
                 if kind.has_generation() {
                     super::meta_mut(after).insert("generation".to_owned(), json!(1));
+                    workloads::note_template(kind, after);
                 }
             }
             Some(before) => {
@@ -331,6 +332,7 @@ impl Door {
                 if kind.has_generation() && spec_moved {
                     let next = number(&before["metadata"]["generation"]) + 1;
                     super::meta_mut(after).insert("generation".to_owned(), json!(next));
+                    workloads::note_template(kind, after);
                 }
             }
         }
