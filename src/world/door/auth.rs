@@ -104,8 +104,12 @@ impl Authority {
                 groups: vec!["system:unauthenticated".to_owned()],
             });
         }
-        let token = header.split_once(' ').filter(|(kind, _)| kind.eq_ignore_ascii_case("bearer"));
-        let token = token.map(|(_, token)| token.trim()).filter(|token| !token.is_empty());
+        let token = header
+            .split_once(' ')
+            .filter(|(kind, _)| kind.eq_ignore_ascii_case("bearer"));
+        let token = token
+            .map(|(_, token)| token.trim())
+            .filter(|token| !token.is_empty());
         let known = token.and_then(|token| self.users.iter().find(|user| user.token == token));
         let user = known.ok_or_else(Refusal::unauthorized)?;
         let mut groups = user.groups.clone();
@@ -117,10 +121,12 @@ impl Authority {
     }
 
     fn bindings_of<'a>(&'a self, caller: &'a Caller) -> impl Iterator<Item = &'a Binding> {
-        self.bindings.iter().filter(|binding| match &binding.subject {
-            Subject::User(name) => *name == caller.name,
-            Subject::Group(name) => caller.groups.contains(name),
-        })
+        self.bindings
+            .iter()
+            .filter(|binding| match &binding.subject {
+                Subject::User(name) => *name == caller.name,
+                Subject::Group(name) => caller.groups.contains(name),
+            })
     }
 
     /// Returns why something is allowed, or nothing.
@@ -145,7 +151,11 @@ impl Authority {
         if caller.groups.iter().any(|group| group == MASTERS) {
             return true;
         }
-        let open: &[&str] = if caller.name == ANONYMOUS { &PUBLIC } else { &OPEN };
+        let open: &[&str] = if caller.name == ANONYMOUS {
+            &PUBLIC
+        } else {
+            &OPEN
+        };
         let fits = |pattern: &str| glob_matches(pattern, path);
         if verb == "get" && open.iter().any(|pattern| fits(pattern)) {
             return true;
@@ -153,9 +163,7 @@ impl Authority {
         self.bindings_of(caller)
             .filter(|binding| binding.namespace.is_none())
             .flat_map(|binding| rules(&binding.role))
-            .any(|rule| {
-                has(&rule["verbs"], verb) && strings(&rule["nonResourceURLs"]).any(fits)
-            })
+            .any(|rule| has(&rule["verbs"], verb) && strings(&rule["nonResourceURLs"]).any(fits))
     }
 
     /// Answers a SelfSubjectAccessReview.
@@ -174,8 +182,12 @@ impl Authority {
             };
             self.allows(caller, &asked)
         } else {
-            let path = spec["nonResourceAttributes"]["path"].as_str().unwrap_or_default();
-            let verb = spec["nonResourceAttributes"]["verb"].as_str().unwrap_or_default();
+            let path = spec["nonResourceAttributes"]["path"]
+                .as_str()
+                .unwrap_or_default();
+            let verb = spec["nonResourceAttributes"]["verb"]
+                .as_str()
+                .unwrap_or_default();
             self.allows_path(caller, verb, path).then(String::new)
         };
         let mut status = json!({"allowed": reason.is_some()});
@@ -298,7 +310,10 @@ pub(crate) fn denied(caller: &Caller, asked: &Attributes) -> Refusal {
 
 /// Returns the refusal of a path that is no resource.
 pub(crate) fn denied_path(caller: &Caller, verb: &str, path: &str) -> Refusal {
-    let message = format!("forbidden: User \"{}\" cannot {verb} path \"{path}\"", caller.name);
+    let message = format!(
+        "forbidden: User \"{}\" cannot {verb} path \"{path}\"",
+        caller.name
+    );
     Refusal::forbidden(Map::new(), message)
 }
 
@@ -334,7 +349,10 @@ fn rules(role: &Value) -> Vec<Value> {
 }
 
 fn strings(list: &Value) -> impl Iterator<Item = &str> {
-    list.as_array().into_iter().flatten().filter_map(Value::as_str)
+    list.as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
 }
 
 fn has(list: &Value, wanted: &str) -> bool {

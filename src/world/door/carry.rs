@@ -29,7 +29,11 @@ pub(crate) fn carry(before: &Value, after: &Value, target: &mut Value) {
     *target = after.clone();
 }
 
-fn carry_object(old: &Map<String, Value>, new: &Map<String, Value>, target: &mut Map<String, Value>) {
+fn carry_object(
+    old: &Map<String, Value>,
+    new: &Map<String, Value>,
+    target: &mut Map<String, Value>,
+) {
     for key in old.keys().filter(|key| !new.contains_key(*key)) {
         target.remove(key);
     }

@@ -73,10 +73,18 @@ impl Door {
             shown.insert(place.clone());
             self.pictures.insert(place, picture);
         }
-        let gone: Vec<Key> = self.pictures.keys().filter(|p| !shown.contains(*p)).cloned().collect();
+        let gone: Vec<Key> = self
+            .pictures
+            .keys()
+            .filter(|p| !shown.contains(*p))
+            .cloned()
+            .collect();
         for place in gone {
             self.pictures.remove(&place);
-            let held = self.store.get(&place).is_some_and(|object| write::finalizers(object) > 0);
+            let held = self
+                .store
+                .get(&place)
+                .is_some_and(|object| write::finalizers(object) > 0);
             let own = self.own_workloads.contains(&place) || self.own_budgets.contains(&place);
             let kept = own || is_namespace(&place);
             if !held && !kept {
@@ -95,7 +103,11 @@ impl Door {
             let mut object = picture.clone();
             self.follow_template(place, &mut object);
             self.fill_owner(place, &mut object);
-            let at = if self.seen_at.is_none() { made_at(world) } else { world.now };
+            let at = if self.seen_at.is_none() {
+                made_at(world)
+            } else {
+                world.now
+            };
             self.store.born(place, &mut object, at);
             stamp(None, &mut object, world.now);
             self.store.put(place, object);
@@ -167,7 +179,12 @@ impl Door {
             .map(|(place, _)| place.clone())
             .collect();
         for place in ending {
-            let inside: Vec<Key> = self.store.keys().filter(|one| one.1 == place.2).cloned().collect();
+            let inside: Vec<Key> = self
+                .store
+                .keys()
+                .filter(|one| one.1 == place.2)
+                .cloned()
+                .collect();
             for one in inside {
                 self.own_workloads.remove(&one);
                 self.uproot(world, &one);
@@ -210,9 +227,13 @@ impl Door {
             }
             let own = self.own_budgets.contains(&place);
             let told = world.cluster.pdbs.items().iter();
-            let told = told.clone().find(|pdb| pdb.namespace == place.1 && pdb.name == place.2).cloned();
+            let told = told
+                .clone()
+                .find(|pdb| pdb.namespace == place.1 && pdb.name == place.2)
+                .cloned();
             if let Some(told) = told.as_ref().filter(|_| !own) {
-                let said = |known: &Known<u32>, or: i64| known.value().map_or(or, |n| i64::from(*n));
+                let said =
+                    |known: &Known<u32>, or: i64| known.value().map_or(or, |n| i64::from(*n));
                 expected = said(&told.expected, expected);
                 healthy = said(&told.healthy, healthy);
             }
@@ -221,7 +242,11 @@ impl Door {
                 Some(Known::Value(allowed)) if !own => i64::from(*allowed),
                 Some(_) | None => (healthy - by_spec).max(0),
             };
-            let wanted = if own { by_spec } else { (healthy - allowed).max(0) };
+            let wanted = if own {
+                by_spec
+            } else {
+                (healthy - allowed).max(0)
+            };
             if own {
                 self.tell_world(world, &place, allowed);
             }
@@ -235,7 +260,9 @@ impl Door {
         let Known::Value(pdbs) = &mut world.cluster.pdbs else {
             return;
         };
-        let found = pdbs.iter_mut().find(|pdb| pdb.namespace == place.1 && pdb.name == place.2);
+        let found = pdbs
+            .iter_mut()
+            .find(|pdb| pdb.namespace == place.1 && pdb.name == place.2);
         if let Some(pdb) = found {
             pdb.allowed = Known::Value(u32::try_from(allowed).unwrap_or(0));
         }
@@ -262,16 +289,27 @@ pub(crate) fn is_ready(pod: &Value) -> bool {
 
 /// Gives conditions that are new or turned the time at which they did.
 pub(crate) fn stamp(before: Option<&Value>, after: &mut Value, now: Timestamp) {
-    let old = before.map(|before| before["status"]["conditions"].clone()).unwrap_or_default();
+    let old = before
+        .map(|before| before["status"]["conditions"].clone())
+        .unwrap_or_default();
     let node = after["kind"] == "Node";
-    let Some(conditions) = after.pointer_mut("/status/conditions").and_then(Value::as_array_mut) else {
+    let Some(conditions) = after
+        .pointer_mut("/status/conditions")
+        .and_then(Value::as_array_mut)
+    else {
         return;
     };
     for condition in conditions {
-        let was = old.as_array().into_iter().flatten().find(|one| one["type"] == condition["type"]);
+        let was = old
+            .as_array()
+            .into_iter()
+            .flatten()
+            .find(|one| one["type"] == condition["type"]);
         let turned = was.is_none_or(|was| was["status"] != condition["status"]);
         if turned || condition["lastTransitionTime"].is_null() {
-            let kept = was.map(|was| was["lastTransitionTime"].clone()).filter(|t| !t.is_null() && !turned);
+            let kept = was
+                .map(|was| was["lastTransitionTime"].clone())
+                .filter(|t| !t.is_null() && !turned);
             condition["lastTransitionTime"] = kept.unwrap_or_else(|| json!(now.to_string()));
             if node {
                 condition["lastHeartbeatTime"] = json!(now.to_string());
@@ -282,20 +320,29 @@ pub(crate) fn stamp(before: Option<&Value>, after: &mut Value, now: Timestamp) {
 
 /// Returns a node with the taints that its cordon and its condition ask for, when they differ.
 fn retainted(node: &Value, now: Timestamp) -> Option<Value> {
-    let conditions = node["status"]["conditions"].as_array().into_iter().flatten();
-    let ready = conditions.into_iter().any(|one| one["type"] == "Ready" && one["status"] == "True");
+    let conditions = node["status"]["conditions"]
+        .as_array()
+        .into_iter()
+        .flatten();
+    let ready = conditions
+        .into_iter()
+        .any(|one| one["type"] == "Ready" && one["status"] == "True");
     let wanted = [
         (UNSCHEDULABLE, node["spec"]["unschedulable"] == true),
         (NOT_READY, !ready),
     ];
-    let mut taints = node["spec"]["taints"].as_array().cloned().unwrap_or_default();
+    let mut taints = node["spec"]["taints"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
     let before = taints.clone();
     for (taint, wanted) in wanted {
         let has = taints.iter().any(|one| one["key"] == taint);
         if has && !wanted {
             taints.retain(|one| one["key"] != taint);
         } else if wanted && !has {
-            taints.push(json!({"key": taint, "effect": "NoSchedule", "timeAdded": now.to_string()}));
+            taints
+                .push(json!({"key": taint, "effect": "NoSchedule", "timeAdded": now.to_string()}));
         }
     }
     if taints == before {
@@ -367,7 +414,13 @@ fn set_budget(budget: &mut Value, (expected, healthy, wanted, allowed): (i64, i6
 /// The roles of self-managed and managed groups, as eksctl writes them; none with `authenticationMode: API`.
 fn aws_auth(world: &World) -> Option<Value> {
     let plane = world.cluster.control_plane.value();
-    let mode = plane.and_then(|plane| plane.settings.get("accessConfig")?.get("authenticationMode")?.as_str());
+    let mode = plane.and_then(|plane| {
+        plane
+            .settings
+            .get("accessConfig")?
+            .get("authenticationMode")?
+            .as_str()
+    });
     if mode == Some("API") {
         return None;
     }
@@ -375,8 +428,14 @@ fn aws_auth(world: &World) -> Option<Value> {
     let account = id.account_id.as_deref().unwrap_or("111122223333");
     let mut roles = String::new();
     for group in world.cluster.nodegroups.items() {
-        let given = group.spec.get("iam").and_then(|iam| iam.get("instanceRoleARN")?.as_str());
-        let made = format!("arn:aws:iam::{account}:role/eksctl-{}-nodegroup-{}-NodeInstanceRole", id.name, group.name);
+        let given = group
+            .spec
+            .get("iam")
+            .and_then(|iam| iam.get("instanceRoleARN")?.as_str());
+        let made = format!(
+            "arn:aws:iam::{account}:role/eksctl-{}-nodegroup-{}-NodeInstanceRole",
+            id.name, group.name
+        );
         let arn = given.unwrap_or(&made);
         roles.push_str(&format!(
             "- groups:\n  - system:bootstrappers\n  - system:nodes\n  rolearn: {arn}\n  username: system:node:{{{{EC2PrivateDNSName}}}}\n"

@@ -1,10 +1,10 @@
 //! Discovery, health and version: paths that are no resources.
 
+use super::Door;
 use super::auth::{self, Caller};
 use super::errors::Refusal;
 use super::kinds::{GROUPS, KINDS, Kind, VERSION, group_version};
 use super::request::{JSON, Request, Response};
-use super::Door;
 use crate::World;
 use serde_json::{Value, json};
 use stairway_core::model::{Digest, KubeMinor};
@@ -63,7 +63,9 @@ impl Door {
             format!("v1.{minor}.0-eks-{}", hash.short(7))
         });
         let said = told.trim_start_matches('v').split('.').nth(1);
-        let minor = said.and_then(|said| said.parse::<u16>().ok()).unwrap_or(minor);
+        let minor = said
+            .and_then(|said| said.parse::<u16>().ok())
+            .unwrap_or(minor);
         json!({
             "major": "1",
             "minor": minor.to_string(),

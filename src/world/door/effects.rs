@@ -68,7 +68,8 @@ impl Door {
                 self.own_workloads.insert(place.clone());
             }
             "daemonsets" | "deployments" => {
-                let moved = before.is_some_and(|b| b["spec"]["template"] != after["spec"]["template"]);
+                let moved =
+                    before.is_some_and(|b| b["spec"]["template"] != after["spec"]["template"]);
                 if moved && !self.own_workloads.contains(place) {
                     self.rollout_effect(world, place, after);
                 }
@@ -81,7 +82,9 @@ impl Door {
     /// A new template begins a rollout; what the world then shows of it is what was written.
     fn rollout_effect(&mut self, world: &mut World, place: &Key, after: &Value) {
         let image = after["spec"]["template"]["spec"]["containers"][0]["image"].as_str();
-        let tag = image.and_then(|image| image.rsplit_once(':')).map(|(_, tag)| tag);
+        let tag = image
+            .and_then(|image| image.rsplit_once(':'))
+            .map(|(_, tag)| tag);
         let version: Option<AddonVersion> = tag.and_then(|tag| tag.parse().ok());
         world.begin_rollout(&place.2, version.as_ref());
         let pictures = project::all(world, &self.own_workloads);
@@ -108,8 +111,15 @@ impl Door {
         let (namespace, name) = (&place.1, &place.2);
         match kinds::KINDS[place.0].plural {
             "nodes" => {
-                let found = world.cluster.nodes.items().iter().find(|node| node.name == *name);
-                let group = found.and_then(|node| node.nodegroup.clone()).unwrap_or_default();
+                let found = world
+                    .cluster
+                    .nodes
+                    .items()
+                    .iter()
+                    .find(|node| node.name == *name);
+                let group = found
+                    .and_then(|node| node.nodegroup.clone())
+                    .unwrap_or_default();
                 world.remove_nodes(&group, &BTreeSet::from([name.clone()]));
                 world.watch();
             }
@@ -150,7 +160,12 @@ fn find<'a>(world: &'a World, place: &Key) -> Option<&'a Pod> {
 
 fn subject_of(world: &World, call: &Call<'_>, place: &Key) -> String {
     if call.kind.plural == "nodes" {
-        let found = world.cluster.nodes.items().iter().find(|node| node.name == place.2);
+        let found = world
+            .cluster
+            .nodes
+            .items()
+            .iter()
+            .find(|node| node.name == place.2);
         if let Some(group) = found.and_then(|node| node.nodegroup.clone()) {
             return group;
         }
@@ -163,7 +178,9 @@ fn displace(world: &mut World, place: &Key) {
     let Known::Value(pods) = &mut world.cluster.pods else {
         return;
     };
-    let found = pods.iter().position(|pod| pod.namespace == place.1 && pod.name == place.2);
+    let found = pods
+        .iter()
+        .position(|pod| pod.namespace == place.1 && pod.name == place.2);
     let Some(index) = found else {
         return;
     };
@@ -177,8 +194,13 @@ fn displace(world: &mut World, place: &Key) {
     let node = pods[index].node.take();
     let nodes = world.cluster.nodes.items().iter();
     let left = nodes.clone().find(|one| Some(&one.name) == node.as_ref());
-    let group = left.and_then(|node| node.nodegroup.clone()).unwrap_or_default();
-    let tolerates = world.cluster.nodegroup(&group).map(crate::nodes::own_taints);
+    let group = left
+        .and_then(|node| node.nodegroup.clone())
+        .unwrap_or_default();
+    let tolerates = world
+        .cluster
+        .nodegroup(&group)
+        .map(crate::nodes::own_taints);
     let roaming = Roaming {
         group,
         tolerates: tolerates.unwrap_or_default(),
@@ -222,7 +244,10 @@ fn node_effect(world: &mut World, after: &Value) {
     }
     // The autoscaler leaves a group alone whose nodes are marked to go.
     if let Some(group) = group {
-        let marked = world.cluster.nodes_of(&group).any(|node| node.taints.iter().any(|key| is_mark(key)));
+        let marked = world
+            .cluster
+            .nodes_of(&group)
+            .any(|node| node.taints.iter().any(|key| is_mark(key)));
         if marked {
             world.books.marked.insert(group);
         } else if freed {
@@ -239,11 +264,17 @@ fn pod_effect(world: &mut World, before: Option<&Value>, after: &Value) {
         return;
     }
     let labels = labels_of(after);
-    let place = key("Pod", after["metadata"]["namespace"].as_str().unwrap_or_default(), super::name_of(after));
+    let place = key(
+        "Pod",
+        after["metadata"]["namespace"].as_str().unwrap_or_default(),
+        super::name_of(after),
+    );
     let Known::Value(pods) = &mut world.cluster.pods else {
         return;
     };
-    let found = pods.iter_mut().find(|pod| pod.namespace == place.1 && pod.name == place.2);
+    let found = pods
+        .iter_mut()
+        .find(|pod| pod.namespace == place.1 && pod.name == place.2);
     if let Some(pod) = found {
         pod.labels = labels;
     }
@@ -265,9 +296,9 @@ pub(crate) fn pod_of(object: &Value) -> Pod {
     let owners = meta["ownerReferences"].as_array().into_iter().flatten();
     let owner = owners.into_iter().find(|owner| owner["controller"] == true);
     let tolerations = spec["tolerations"].as_array().into_iter().flatten();
-    let everything = tolerations.into_iter().any(|one| {
-        one["operator"] == "Exists" && one["key"].is_null() && one["effect"].is_null()
-    });
+    let everything = tolerations
+        .into_iter()
+        .any(|one| one["operator"] == "Exists" && one["key"].is_null() && one["effect"].is_null());
     let volumes = spec["volumes"].as_array().into_iter().flatten();
     let selector = spec["nodeSelector"].as_object().into_iter().flatten();
     Pod {
@@ -275,13 +306,23 @@ pub(crate) fn pod_of(object: &Value) -> Pod {
         name: text(&meta["name"]),
         node: spec["nodeName"].as_str().map(str::to_owned),
         owner: match owner {
-            Some(owner) => Known::Value(format!("{}/{}", text(&owner["kind"]), text(&owner["name"]))),
+            Some(owner) => {
+                Known::Value(format!("{}/{}", text(&owner["kind"]), text(&owner["name"])))
+            }
             None => Known::Absent,
         },
         labels: labels_of(object),
         tolerates_everything: everything,
-        node_selector: Known::Value(selector.map(|(key, value)| (key.clone(), text(value))).collect()),
-        empty_dir: Known::Value(volumes.into_iter().any(|volume| volume.get("emptyDir").is_some())),
+        node_selector: Known::Value(
+            selector
+                .map(|(key, value)| (key.clone(), text(value)))
+                .collect(),
+        ),
+        empty_dir: Known::Value(
+            volumes
+                .into_iter()
+                .any(|volume| volume.get("emptyDir").is_some()),
+        ),
         ..Pod::default()
     }
 }
@@ -289,13 +330,19 @@ pub(crate) fn pod_of(object: &Value) -> Pod {
 fn budget_effect(world: &mut World, after: &Value) {
     let text = |value: &Value| match value.as_str() {
         Some(text) => Known::Value(text.to_owned()),
-        None => value.as_i64().map_or(Known::Absent, |number| Known::Value(number.to_string())),
+        None => value
+            .as_i64()
+            .map_or(Known::Absent, |number| Known::Value(number.to_string())),
     };
     let (meta, spec) = (&after["metadata"], &after["spec"]);
     let name = super::name_of(after).to_owned();
     let namespace = meta["namespace"].as_str().unwrap_or_default().to_owned();
-    let labels = spec["selector"]["matchLabels"].as_object().into_iter().flatten();
-    let selector = labels.map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned()));
+    let labels = spec["selector"]["matchLabels"]
+        .as_object()
+        .into_iter()
+        .flatten();
+    let selector =
+        labels.map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned()));
     let pdb = Pdb {
         namespace,
         name,
@@ -310,7 +357,10 @@ fn budget_effect(world: &mut World, after: &Value) {
     let pdbs = crate::list(&mut world.cluster.pdbs);
     pdbs.retain(|other| other.namespace != pdb.namespace || other.name != pdb.name);
     // The world knows selectors of equality only; the door asks the others by itself.
-    if spec["selector"]["matchExpressions"].as_array().is_none_or(Vec::is_empty) {
+    if spec["selector"]["matchExpressions"]
+        .as_array()
+        .is_none_or(Vec::is_empty)
+    {
         pdbs.push(pdb);
     }
 }

@@ -142,8 +142,18 @@ impl Refusal {
     }
 
     /// 409 of a precondition of a DELETE, which names the kind and not the plural.
-    pub(crate) fn precondition(kind: &Kind, name: &str, field: &str, wanted: &str, has: &str) -> Self {
-        let lower = if field == "UID" { "UID" } else { "ResourceVersion" };
+    pub(crate) fn precondition(
+        kind: &Kind,
+        name: &str,
+        field: &str,
+        wanted: &str,
+        has: &str,
+    ) -> Self {
+        let lower = if field == "UID" {
+            "UID"
+        } else {
+            "ResourceVersion"
+        };
         let again = if field == "UID" {
             "deleted and then recreated"
         } else {
@@ -181,7 +191,11 @@ impl Refusal {
                     format!("conflicts with {manager}:\n- {}", fields.join("\n- "))
                 })
                 .collect();
-            format!("Apply failed with {} conflicts: {}", conflicts.len(), lists.join("\n"))
+            format!(
+                "Apply failed with {} conflicts: {}",
+                conflicts.len(),
+                lists.join("\n")
+            )
         };
         Self::new(409, "Conflict", message).because(&causes)
     }
@@ -250,8 +264,8 @@ impl Refusal {
     /// 429 of the Eviction API.
     pub(crate) fn budget(cause: String, retry: Option<u32>) -> Self {
         let message = "Cannot evict pod as it would violate the pod's disruption budget.";
-        let refusal = Self::new(429, "TooManyRequests", message)
-            .because(&[("DisruptionBudget", cause, "")]);
+        let refusal =
+            Self::new(429, "TooManyRequests", message).because(&[("DisruptionBudget", cause, "")]);
         match retry {
             Some(seconds) => refusal.retry(seconds),
             None => refusal,

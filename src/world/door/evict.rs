@@ -14,7 +14,11 @@ const PROCESSING: u32 = 10;
 
 impl Door {
     /// Evicts a pod, when its budget allows.
-    pub(crate) fn evict(&mut self, world: &mut World, call: &Call<'_>) -> Result<Response, Refusal> {
+    pub(crate) fn evict(
+        &mut self,
+        world: &mut World,
+        call: &Call<'_>,
+    ) -> Result<Response, Refusal> {
         let name = call.target.name();
         let (eviction, _) = write::decode(call, "Eviction")?;
         let said = name_of(&eviction);
@@ -27,12 +31,18 @@ impl Door {
         let pod = pod.ok_or_else(|| Refusal::not_found(call.kind, name))?;
         let options = &eviction["deleteOptions"];
         let uid = pod["metadata"]["uid"].as_str().unwrap_or_default();
-        if let Some(other) = options["preconditions"]["uid"].as_str().filter(|o| *o != uid) {
+        if let Some(other) = options["preconditions"]["uid"]
+            .as_str()
+            .filter(|o| *o != uid)
+        {
             return Err(Refusal::precondition(call.kind, name, "UID", other, uid));
         }
         let leaving = !pod["metadata"]["deletionTimestamp"].is_null();
         let asleep = pod["spec"]["nodeName"].is_null()
-            || matches!(pod["status"]["phase"].as_str(), Some("Succeeded" | "Failed" | "Pending"));
+            || matches!(
+                pod["status"]["phase"].as_str(),
+                Some("Succeeded" | "Failed" | "Pending")
+            );
         if !leaving && !asleep {
             self.ask_budgets(&key, &pod)?;
         }
@@ -45,9 +55,12 @@ impl Door {
             return Err(Refusal::budget(self.words_of_guard(&key, &pod), None));
         }
         let grace = options["gracePeriodSeconds"].as_i64();
-        let grace = grace.or_else(|| pod["spec"]["terminationGracePeriodSeconds"].as_i64()).unwrap_or(30);
+        let grace = grace
+            .or_else(|| pod["spec"]["terminationGracePeriodSeconds"].as_i64())
+            .unwrap_or(30);
         let ends = world.now.unix().saturating_add(grace);
-        self.store.put(&key, write::marked_for_deletion(&pod, ends, grace));
+        self.store
+            .put(&key, write::marked_for_deletion(&pod, ends, grace));
         self.world_loses_answer(world, call, &key)?;
         Ok(errors::success(201))
     }
@@ -72,7 +85,10 @@ impl Door {
         }
         let status = &budget["status"];
         if number(&status["observedGeneration"]) < number(&budget["metadata"]["generation"]) {
-            let cause = format!("The disruption budget {} is still being processed by the server.", name_of(budget));
+            let cause = format!(
+                "The disruption budget {} is still being processed by the server.",
+                name_of(budget)
+            );
             return Err(Refusal::budget(cause, Some(PROCESSING)));
         }
         if number(&status["disruptionsAllowed"]) <= 0 && !lets_go_unhealthy(budget, pod) {
@@ -82,7 +98,10 @@ impl Door {
     }
 
     fn words_of_guard(&self, key: &Key, pod: &Value) -> String {
-        self.guards_of(key, pod).first().map(|budget| words(budget)).unwrap_or_default()
+        self.guards_of(key, pod)
+            .first()
+            .map(|budget| words(budget))
+            .unwrap_or_default()
     }
 }
 
@@ -99,7 +118,9 @@ fn words(budget: &Value) -> String {
 /// A pod that is not Ready may go when its budget says so, or when enough others are healthy (`IfHealthyBudget`).
 fn lets_go_unhealthy(budget: &Value, pod: &Value) -> bool {
     let conditions = pod["status"]["conditions"].as_array().into_iter().flatten();
-    let ready = conditions.into_iter().any(|one| one["type"] == "Ready" && one["status"] == "True");
+    let ready = conditions
+        .into_iter()
+        .any(|one| one["type"] == "Ready" && one["status"] == "True");
     let status = &budget["status"];
     let enough = number(&status["currentHealthy"]) >= number(&status["desiredHealthy"])
         && number(&status["desiredHealthy"]) > 0;

@@ -75,7 +75,9 @@ impl DoorFault {
     }
 
     fn fits(&self, request: &Request) -> bool {
-        self.method.as_ref().is_none_or(|method| *method == request.method)
+        self.method
+            .as_ref()
+            .is_none_or(|method| *method == request.method)
             && glob_matches(&self.path, &request.path)
     }
 }

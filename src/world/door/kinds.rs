@@ -80,40 +80,151 @@ pub(crate) const VERSION: &str = "v1";
 
 /// Every kind; the position is its number in the store.
 pub(crate) static KINDS: [Kind; 26] = [
-    kind("", ("nodes", "node", "Node"), false, &["no"], ALL, &[status("Node")]),
-    kind("", ("namespaces", "namespace", "Namespace"), false, &["ns"], ALL, &[status("Namespace")]),
-    kind("apps", ("daemonsets", "daemonset", "DaemonSet"), true, &["ds"], ALL, &[status("DaemonSet")]),
-    kind("apps", ("deployments", "deployment", "Deployment"), true, &["deploy"], ALL, &[SCALE, status("Deployment")]),
-    kind("apps", ("statefulsets", "statefulset", "StatefulSet"), true, &["sts"], ALL, &[SCALE, status("StatefulSet")]),
-    kind("apps", ("replicasets", "replicaset", "ReplicaSet"), true, &["rs"], ALL, &[SCALE, status("ReplicaSet")]),
-    kind("apps", ("controllerrevisions", "controllerrevision", "ControllerRevision"), true, &[], ALL, &[]),
+    kind(
+        "",
+        ("nodes", "node", "Node"),
+        false,
+        &["no"],
+        ALL,
+        &[status("Node")],
+    ),
+    kind(
+        "",
+        ("namespaces", "namespace", "Namespace"),
+        false,
+        &["ns"],
+        ALL,
+        &[status("Namespace")],
+    ),
+    kind(
+        "apps",
+        ("daemonsets", "daemonset", "DaemonSet"),
+        true,
+        &["ds"],
+        ALL,
+        &[status("DaemonSet")],
+    ),
+    kind(
+        "apps",
+        ("deployments", "deployment", "Deployment"),
+        true,
+        &["deploy"],
+        ALL,
+        &[SCALE, status("Deployment")],
+    ),
+    kind(
+        "apps",
+        ("statefulsets", "statefulset", "StatefulSet"),
+        true,
+        &["sts"],
+        ALL,
+        &[SCALE, status("StatefulSet")],
+    ),
+    kind(
+        "apps",
+        ("replicasets", "replicaset", "ReplicaSet"),
+        true,
+        &["rs"],
+        ALL,
+        &[SCALE, status("ReplicaSet")],
+    ),
+    kind(
+        "apps",
+        (
+            "controllerrevisions",
+            "controllerrevision",
+            "ControllerRevision",
+        ),
+        true,
+        &[],
+        ALL,
+        &[],
+    ),
     kind(
         "",
         ("pods", "pod", "Pod"),
         true,
         &["po"],
         ALL,
-        &[Sub { name: "eviction", group: "policy", kind: "Eviction", verbs: CREATE }, status("Pod")],
+        &[
+            Sub {
+                name: "eviction",
+                group: "policy",
+                kind: "Eviction",
+                verbs: CREATE,
+            },
+            status("Pod"),
+        ],
     ),
     kind(
         "policy",
-        ("poddisruptionbudgets", "poddisruptionbudget", "PodDisruptionBudget"),
+        (
+            "poddisruptionbudgets",
+            "poddisruptionbudget",
+            "PodDisruptionBudget",
+        ),
         true,
         &["pdb"],
         ALL,
         &[status("PodDisruptionBudget")],
     ),
-    kind("coordination.k8s.io", ("leases", "lease", "Lease"), true, &[], ALL, &[]),
-    kind("", ("configmaps", "configmap", "ConfigMap"), true, &["cm"], ALL, &[]),
-    kind("", ("secrets", "secret", "Secret"), true, &[], ALL, &[]),
-    kind("", ("serviceaccounts", "serviceaccount", "ServiceAccount"), true, &["sa"], ALL, &[]),
-    kind("", ("events", "event", "Event"), true, &["ev"], ALL, &[]),
-    kind("", ("endpoints", "endpoints", "Endpoints"), true, &["ep"], ALL, &[]),
-    kind("", ("services", "service", "Service"), true, &["svc"], ALL, &[status("Service")]),
-    kind("", ("persistentvolumes", "persistentvolume", "PersistentVolume"), false, &["pv"], ALL, &[]),
+    kind(
+        "coordination.k8s.io",
+        ("leases", "lease", "Lease"),
+        true,
+        &[],
+        ALL,
+        &[],
+    ),
     kind(
         "",
-        ("persistentvolumeclaims", "persistentvolumeclaim", "PersistentVolumeClaim"),
+        ("configmaps", "configmap", "ConfigMap"),
+        true,
+        &["cm"],
+        ALL,
+        &[],
+    ),
+    kind("", ("secrets", "secret", "Secret"), true, &[], ALL, &[]),
+    kind(
+        "",
+        ("serviceaccounts", "serviceaccount", "ServiceAccount"),
+        true,
+        &["sa"],
+        ALL,
+        &[],
+    ),
+    kind("", ("events", "event", "Event"), true, &["ev"], ALL, &[]),
+    kind(
+        "",
+        ("endpoints", "endpoints", "Endpoints"),
+        true,
+        &["ep"],
+        ALL,
+        &[],
+    ),
+    kind(
+        "",
+        ("services", "service", "Service"),
+        true,
+        &["svc"],
+        ALL,
+        &[status("Service")],
+    ),
+    kind(
+        "",
+        ("persistentvolumes", "persistentvolume", "PersistentVolume"),
+        false,
+        &["pv"],
+        ALL,
+        &[],
+    ),
+    kind(
+        "",
+        (
+            "persistentvolumeclaims",
+            "persistentvolumeclaim",
+            "PersistentVolumeClaim",
+        ),
         true,
         &["pvc"],
         ALL,
@@ -121,7 +232,11 @@ pub(crate) static KINDS: [Kind; 26] = [
     ),
     kind(
         "admissionregistration.k8s.io",
-        ("validatingwebhookconfigurations", "validatingwebhookconfiguration", "ValidatingWebhookConfiguration"),
+        (
+            "validatingwebhookconfigurations",
+            "validatingwebhookconfiguration",
+            "ValidatingWebhookConfiguration",
+        ),
         false,
         &[],
         ALL,
@@ -129,7 +244,11 @@ pub(crate) static KINDS: [Kind; 26] = [
     ),
     kind(
         "admissionregistration.k8s.io",
-        ("mutatingwebhookconfigurations", "mutatingwebhookconfiguration", "MutatingWebhookConfiguration"),
+        (
+            "mutatingwebhookconfigurations",
+            "mutatingwebhookconfiguration",
+            "MutatingWebhookConfiguration",
+        ),
         false,
         &[],
         ALL,
@@ -137,16 +256,31 @@ pub(crate) static KINDS: [Kind; 26] = [
     ),
     kind(
         "apiextensions.k8s.io",
-        ("customresourcedefinitions", "customresourcedefinition", "CustomResourceDefinition"),
+        (
+            "customresourcedefinitions",
+            "customresourcedefinition",
+            "CustomResourceDefinition",
+        ),
         false,
         &["crd", "crds"],
         READ,
         &[],
     ),
-    kind("discovery.k8s.io", ("endpointslices", "endpointslice", "EndpointSlice"), true, &[], ALL, &[]),
+    kind(
+        "discovery.k8s.io",
+        ("endpointslices", "endpointslice", "EndpointSlice"),
+        true,
+        &[],
+        ALL,
+        &[],
+    ),
     kind(
         "authorization.k8s.io",
-        ("selfsubjectaccessreviews", "selfsubjectaccessreview", "SelfSubjectAccessReview"),
+        (
+            "selfsubjectaccessreviews",
+            "selfsubjectaccessreview",
+            "SelfSubjectAccessReview",
+        ),
         false,
         &[],
         CREATE,
@@ -154,7 +288,11 @@ pub(crate) static KINDS: [Kind; 26] = [
     ),
     kind(
         "authorization.k8s.io",
-        ("selfsubjectrulesreviews", "selfsubjectrulesreview", "SelfSubjectRulesReview"),
+        (
+            "selfsubjectrulesreviews",
+            "selfsubjectrulesreview",
+            "SelfSubjectRulesReview",
+        ),
         false,
         &[],
         CREATE,
@@ -162,13 +300,28 @@ pub(crate) static KINDS: [Kind; 26] = [
     ),
     kind(
         "authentication.k8s.io",
-        ("selfsubjectreviews", "selfsubjectreview", "SelfSubjectReview"),
+        (
+            "selfsubjectreviews",
+            "selfsubjectreview",
+            "SelfSubjectReview",
+        ),
         false,
         &[],
         CREATE,
         &[],
     ),
-    kind("autoscaling", ("horizontalpodautoscalers", "horizontalpodautoscaler", "HorizontalPodAutoscaler"), true, &["hpa"], READ, &[]),
+    kind(
+        "autoscaling",
+        (
+            "horizontalpodautoscalers",
+            "horizontalpodautoscaler",
+            "HorizontalPodAutoscaler",
+        ),
+        true,
+        &["hpa"],
+        READ,
+        &[],
+    ),
 ];
 
 /// Groups in the order of the server's preference; the core comes first and is not listed under `/apis`.
@@ -232,7 +385,9 @@ impl Kind {
     /// Returns the warning of a deprecated kind.
     pub(crate) fn deprecation(&self) -> Option<&'static str> {
         let found = DEPRECATED.iter().find(|(plural, _)| *plural == self.plural);
-        found.map(|(_, words)| *words).filter(|_| self.group.is_empty())
+        found
+            .map(|(_, words)| *words)
+            .filter(|_| self.group.is_empty())
     }
 }
 

@@ -89,7 +89,10 @@ impl Door {
     /// Answers GET of a scale.
     pub(crate) fn scale(&self, call: &Call<'_>, name: &str) -> Result<Response, Refusal> {
         let key = call.key(name);
-        let object = self.store.get(&key).ok_or_else(|| Refusal::not_found(call.kind, name))?;
+        let object = self
+            .store
+            .get(&key)
+            .ok_or_else(|| Refusal::not_found(call.kind, name))?;
         Ok(Response::json(200, &scale_of(object)))
     }
 
@@ -164,10 +167,17 @@ impl Door {
             self.not_from_the_future(call)?;
         }
         let mut revision = self.lagging.unwrap_or_else(|| self.store.revision());
-        if let Some(Token { revision: Some(first), start }) = &token {
+        if let Some(Token {
+            revision: Some(first),
+            start,
+        }) = &token
+        {
             if *first < self.store.oldest() {
                 let start = start.clone();
-                let fresh = Token { revision: None, start };
+                let fresh = Token {
+                    revision: None,
+                    start,
+                };
                 return Err(Refusal::page_expired(fresh.write()));
             }
             revision = *first;
@@ -196,7 +206,10 @@ impl Door {
                 && selector.matches(object)
         });
         // From the cache (resourceVersion=0) the whole list comes, whatever the limit.
-        let limit = call.request.param("limit").and_then(|limit| limit.parse::<usize>().ok());
+        let limit = call
+            .request
+            .param("limit")
+            .and_then(|limit| limit.parse::<usize>().ok());
         let limit = limit.filter(|limit| *limit > 0);
         let limit = limit.filter(|_| call.request.param("resourceVersion") != Some("0"));
         let mut items = Vec::new();
@@ -208,7 +221,11 @@ impl Door {
         let rest = fitting.count();
         let token = (rest > 0).then(|| {
             let revision = Some(revision);
-            Token { revision, start: last }.write()
+            Token {
+                revision,
+                start: last,
+            }
+            .write()
         });
         Page {
             items,
@@ -226,7 +243,9 @@ pub(crate) fn asked_revision(call: &Call<'_>) -> Result<u64, Refusal> {
         return Ok(0);
     }
     text.parse().map_err(|_| {
-        let why = format!("Invalid value: \"{text}\": strconv.ParseUint: parsing \"{text}\": invalid syntax");
+        let why = format!(
+            "Invalid value: \"{text}\": strconv.ParseUint: parsing \"{text}\": invalid syntax"
+        );
         Refusal::bad_request(format!("resourceVersion: {why}"))
     })
 }

@@ -19,17 +19,30 @@ impl Door {
             ));
         };
         for plural in &self.deprecated {
-            let group = KINDS.iter().find(|kind| kind.plural == *plural).map_or("", |kind| kind.group);
+            let group = KINDS
+                .iter()
+                .find(|kind| kind.plural == *plural)
+                .map_or("", |kind| kind.group);
             line(group, VERSION, plural, "");
         }
         for api in world.cluster.deprecated_apis.items() {
-            let (group, version) = api.group_version.split_once('/').unwrap_or(("", &api.group_version));
-            let removed = api.removed_in.value().map(ToString::to_string).unwrap_or_default();
+            let (group, version) = api
+                .group_version
+                .split_once('/')
+                .unwrap_or(("", &api.group_version));
+            let removed = api
+                .removed_in
+                .value()
+                .map(ToString::to_string)
+                .unwrap_or_default();
             line(group, version, &api.resource, &removed);
         }
         lines.sort();
         lines.dedup();
-        let body = format!("# HELP {NAME} {HELP}\n# TYPE {NAME} gauge\n{}", lines.concat());
+        let body = format!(
+            "# HELP {NAME} {HELP}\n# TYPE {NAME} gauge\n{}",
+            lines.concat()
+        );
         Response::text(200, CONTENT_TYPE, body)
     }
 }

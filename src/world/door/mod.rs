@@ -296,7 +296,11 @@ impl Door {
             return Err(Refusal::too_large(Request::BODY_MAX));
         }
         let accept = Accept::read(request.header("accept"))?;
-        let call = Call { request, target, kind };
+        let call = Call {
+            request,
+            target,
+            kind,
+        };
         let warnings: Vec<String> = kind.deprecation().map(str::to_owned).into_iter().collect();
         if !warnings.is_empty() {
             self.deprecated.insert(kind.plural);
@@ -308,7 +312,9 @@ impl Door {
         let reply = match (request.method.as_str(), &target.name, target.sub.as_deref()) {
             ("GET" | "HEAD", None, None) if kind.verbs.contains(&"list") => {
                 if request.flag("watch") {
-                    return self.watch(world, &call, accept).map(|w| Reply::Watch(Box::new(w)));
+                    return self
+                        .watch(world, &call, accept)
+                        .map(|w| Reply::Watch(Box::new(w)));
                 }
                 self.list(world, &call, accept)
             }
@@ -345,7 +351,11 @@ fn attributes(request: &Request, target: &Target) -> Attributes {
         resource: target.plural.clone(),
         subresource: target.sub.clone().unwrap_or_default(),
         namespace: target.namespace.clone(),
-        name: target.name.clone().or_else(|| one_name(request)).unwrap_or_default(),
+        name: target
+            .name
+            .clone()
+            .or_else(|| one_name(request))
+            .unwrap_or_default(),
     }
 }
 

@@ -45,13 +45,20 @@ fn empty(title: &str) -> Value {
 fn document(group: &str) -> Value {
     let mut paths = Map::new();
     let mut schemas = Map::new();
-    for kind in KINDS.iter().filter(|kind| kind.group == group && schema().knows(kind.kind)) {
+    for kind in KINDS
+        .iter()
+        .filter(|kind| kind.group == group && schema().knows(kind.kind))
+    {
         let root = if group.is_empty() {
             "/api/v1".to_owned()
         } else {
             format!("/apis/{}", group_version(group))
         };
-        let scope = if kind.namespaced { "/namespaces/{namespace}" } else { "" };
+        let scope = if kind.namespaced {
+            "/namespaces/{namespace}"
+        } else {
+            ""
+        };
         let path = format!("{root}{scope}/{}", kind.plural);
         paths.insert(path.clone(), json!({"post": operation(kind, "post")}));
         let one = json!({
@@ -87,13 +94,22 @@ fn reference(kind: &str) -> Value {
 
 /// kubectl lets the server validate when an operation takes the parameter `fieldValidation`.
 fn operation(kind: &Kind, method: &str) -> Value {
-    let parameter = |name: &str| {
-        json!({"name": name, "in": "query", "schema": {"type": "string", "uniqueItems": true}})
-    };
+    let parameter = |name: &str| json!({"name": name, "in": "query", "schema": {"type": "string", "uniqueItems": true}});
     let names: &[&str] = match method {
         "get" => &["pretty"],
-        "delete" => &["pretty", "dryRun", "gracePeriodSeconds", "propagationPolicy"],
-        "patch" => &["pretty", "dryRun", "fieldManager", "fieldValidation", "force"],
+        "delete" => &[
+            "pretty",
+            "dryRun",
+            "gracePeriodSeconds",
+            "propagationPolicy",
+        ],
+        "patch" => &[
+            "pretty",
+            "dryRun",
+            "fieldManager",
+            "fieldValidation",
+            "force",
+        ],
         _ => &["pretty", "dryRun", "fieldManager", "fieldValidation"],
     };
     let parameters: Vec<Value> = names.iter().map(|name| parameter(name)).collect();

@@ -156,11 +156,21 @@ fn written(fields: &Fields) -> Value {
 /// Returns the fields that an object sets: scalars, list items, and what is empty.
 pub(crate) fn fields_of(kind: &str, object: &Value) -> Fields {
     let mut fields = Fields::new();
-    collect(&Shape::Of(kind.to_owned()), object, true, &mut Vec::new(), &mut fields);
+    collect(
+        &Shape::Of(kind.to_owned()),
+        object,
+        true,
+        &mut Vec::new(),
+        &mut fields,
+    );
     for path in OWNERLESS {
         fields.retain(|field| !field.iter().map(String::as_str).eq(path.iter().copied()));
     }
-    fields.retain(|field| field.first().is_none_or(|first| first != "f:metadata" || field.len() > 1));
+    fields.retain(|field| {
+        field
+            .first()
+            .is_none_or(|first| first != "f:metadata" || field.len() > 1)
+    });
     fields
 }
 
@@ -276,7 +286,13 @@ pub(crate) fn remove_at(object: &mut Value, path: &[String]) {
         Some((kind, key)) => {
             let key: Value = serde_json::from_str(key).unwrap_or(Value::Null);
             if let Some(list) = at.as_array_mut() {
-                list.retain(|item| if kind == "k" { !fits(item, &key) } else { *item != key });
+                list.retain(|item| {
+                    if kind == "k" {
+                        !fits(item, &key)
+                    } else {
+                        *item != key
+                    }
+                });
             }
         }
         None => {}
@@ -319,25 +335,34 @@ pub(crate) fn note_update(
     now: Timestamp,
 ) {
     let has = fields_of(kind, after);
-    let had = before.map(|before| fields_of(kind, before)).unwrap_or_default();
+    let had = before
+        .map(|before| fields_of(kind, before))
+        .unwrap_or_default();
     let nothing = Value::Null;
     let before = before.unwrap_or(&nothing);
     let changed: Fields = has
         .iter()
         .filter(|path| !had.contains(*path) || value_at(before, path) != value_at(after, path))
         // An item of a list is itself only as long as it is there: what changes is inside.
-        .filter(|path| !had.contains(*path) || path.last().is_none_or(|last| !last.starts_with("k:")))
+        .filter(|path| {
+            !had.contains(*path) || path.last().is_none_or(|last| !last.starts_with("k:"))
+        })
         .cloned()
         .collect();
     let gone: Fields = had.difference(&has).cloned().collect();
     let mut entries = entries_of(after);
     for entry in &mut entries {
         let own = entry.is(manager, "Update", subresource);
-        entry.fields.retain(|path| !gone.contains(path) && (own || !changed.contains(path)));
+        entry
+            .fields
+            .retain(|path| !gone.contains(path) && (own || !changed.contains(path)));
     }
     if !changed.is_empty() || !gone.is_empty() {
         let time = Some(now.to_string());
-        match entries.iter_mut().find(|entry| entry.is(manager, "Update", subresource)) {
+        match entries
+            .iter_mut()
+            .find(|entry| entry.is(manager, "Update", subresource))
+        {
             Some(entry) => {
                 entry.fields.extend(changed);
                 entry.time = time;

@@ -34,8 +34,12 @@ pub(crate) fn json(target: &Value, patch: &Value) -> Result<Value, Refusal> {
         Refusal::bad_request("json: cannot unmarshal object into Go value of type jsonpatch.Patch")
     })?;
     if operations.len() > OPERATIONS_MAX {
-        let why = format!("The allowed maximum operations in a JSON patch is {OPERATIONS_MAX}, got {}", operations.len());
-        return Err(Refusal::too_large(OPERATIONS_MAX)).map_err(|_| Refusal::new(413, "RequestEntityTooLarge", why));
+        let why = format!(
+            "The allowed maximum operations in a JSON patch is {OPERATIONS_MAX}, got {}",
+            operations.len()
+        );
+        return Err(Refusal::too_large(OPERATIONS_MAX))
+            .map_err(|_| Refusal::new(413, "RequestEntityTooLarge", why));
     }
     let mut changed = target.clone();
     for operation in operations {
@@ -89,7 +93,11 @@ fn add(target: &mut Value, path: &str, value: Value) -> Option<()> {
         return Some(());
     }
     let list = place.as_array_mut()?;
-    let index = if key == "-" { list.len() } else { key.parse().ok()? };
+    let index = if key == "-" {
+        list.len()
+    } else {
+        key.parse().ok()?
+    };
     if index > list.len() {
         return None;
     }
@@ -175,7 +183,9 @@ fn merge_list(key: &str, item: &Shape, target: &mut Value, patch: &[Value]) {
     }
     let mut fresh = Vec::new();
     for change in patch {
-        let place = has.iter().position(|one| !one[key].is_null() && one[key] == change[key]);
+        let place = has
+            .iter()
+            .position(|one| !one[key].is_null() && one[key] == change[key]);
         match change["$patch"].as_str() {
             Some("delete") => {
                 if let Some(index) = place {

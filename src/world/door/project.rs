@@ -34,14 +34,22 @@ pub(crate) fn key(kind: &str, namespace: &str, name: &str) -> Key {
 /// Returns everything that the world shows, owners before what they own; workloads in `own` are the door's.
 pub(crate) fn all(world: &World, own: &BTreeSet<Key>) -> Vec<(Key, Value)> {
     let mut pictures = namespaces(world);
-    pictures.extend(world.cluster.nodes.items().iter().map(|node| {
-        (key("Node", "", &node.name), node_picture(world, node))
-    }));
+    pictures.extend(
+        world
+            .cluster
+            .nodes
+            .items()
+            .iter()
+            .map(|node| (key("Node", "", &node.name), node_picture(world, node))),
+    );
     let workloads = workloads(world);
     pictures.extend(workloads.into_iter().filter(|(key, _)| !own.contains(key)));
     for pod in world.cluster.pods.items() {
         pictures.extend(volumes(pod));
-        pictures.push((key("Pod", &pod.namespace, &pod.name), pod_picture(world, pod)));
+        pictures.push((
+            key("Pod", &pod.namespace, &pod.name),
+            pod_picture(world, pod),
+        ));
     }
     for pdb in world.cluster.pdbs.items() {
         let place = key("PodDisruptionBudget", &pdb.namespace, &pdb.name);
@@ -52,8 +60,22 @@ pub(crate) fn all(world: &World, own: &BTreeSet<Key>) -> Vec<(Key, Value)> {
 
 fn namespaces(world: &World) -> Vec<(Key, Value)> {
     let mut names: BTreeSet<&str> = NAMESPACES.into();
-    names.extend(world.cluster.pods.items().iter().map(|pod| pod.namespace.as_str()));
-    names.extend(world.cluster.pdbs.items().iter().map(|pdb| pdb.namespace.as_str()));
+    names.extend(
+        world
+            .cluster
+            .pods
+            .items()
+            .iter()
+            .map(|pod| pod.namespace.as_str()),
+    );
+    names.extend(
+        world
+            .cluster
+            .pdbs
+            .items()
+            .iter()
+            .map(|pdb| pdb.namespace.as_str()),
+    );
     let picture = |name: &str| {
         json!({
             "kind": "Namespace",
@@ -63,7 +85,10 @@ fn namespaces(world: &World) -> Vec<(Key, Value)> {
             "status": {"phase": "Active"},
         })
     };
-    names.into_iter().map(|name| (key("Namespace", "", name), picture(name))).collect()
+    names
+        .into_iter()
+        .map(|name| (key("Namespace", "", name), picture(name)))
+        .collect()
 }
 
 fn node_picture(world: &World, node: &Node) -> Value {
@@ -82,7 +107,10 @@ fn node_picture(world: &World, node: &Node) -> Value {
     if let Some(kind) = node.instance_type.value() {
         labels.insert("node.kubernetes.io/instance-type".to_owned(), kind.clone());
     }
-    let group = node.nodegroup.as_deref().and_then(|name| world.nodegroup(name));
+    let group = node
+        .nodegroup
+        .as_deref()
+        .and_then(|name| world.nodegroup(name));
     if let Some(group) = group {
         labels.extend(labels_of(&group.spec));
     }
@@ -94,11 +122,20 @@ fn node_picture(world: &World, node: &Node) -> Value {
     }
     match node.provisioner.as_deref() {
         Some("fargate") => {
-            labels.insert("eks.amazonaws.com/compute-type".to_owned(), "fargate".to_owned());
+            labels.insert(
+                "eks.amazonaws.com/compute-type".to_owned(),
+                "fargate".to_owned(),
+            );
         }
         Some("auto-mode") => {
-            labels.insert("eks.amazonaws.com/compute-type".to_owned(), "auto".to_owned());
-            labels.insert("karpenter.sh/nodepool".to_owned(), "general-purpose".to_owned());
+            labels.insert(
+                "eks.amazonaws.com/compute-type".to_owned(),
+                "auto".to_owned(),
+            );
+            labels.insert(
+                "karpenter.sh/nodepool".to_owned(),
+                "general-purpose".to_owned(),
+            );
         }
         Some("karpenter") => {
             labels.insert("karpenter.sh/nodepool".to_owned(), "default".to_owned());
@@ -130,7 +167,9 @@ fn node_picture(world: &World, node: &Node) -> Value {
 
 /// The world knows keys; value and effect are those of the group, or of a mark.
 fn taints(group: Option<&stairway_core::model::LiveNodegroup>, node: &Node) -> Vec<Value> {
-    let declared = group.and_then(|group| group.spec.get("taints")).filter(|t| !t.is_null());
+    let declared = group
+        .and_then(|group| group.spec.get("taints"))
+        .filter(|t| !t.is_null());
     let declared = read_taints(declared, "taints").unwrap_or_default();
     let taint = |key: &String| {
         let own = declared.iter().find(|taint| taint.key == *key);
@@ -146,10 +185,22 @@ fn taints(group: Option<&stairway_core::model::LiveNodegroup>, node: &Node) -> V
 fn node_status(node: &Node) -> Value {
     let (status, reason, message) = match node.ready.value() {
         Some(true) => ("True", "KubeletReady", "kubelet is posting ready status"),
-        Some(false) => ("False", "KubeletNotReady", "container runtime network not ready"),
-        None => ("Unknown", "NodeStatusUnknown", "Kubelet stopped posting node status."),
+        Some(false) => (
+            "False",
+            "KubeletNotReady",
+            "container runtime network not ready",
+        ),
+        None => (
+            "Unknown",
+            "NodeStatusUnknown",
+            "Kubelet stopped posting node status.",
+        ),
     };
-    let kubelet = node.kubelet.value().map(ToString::to_string).unwrap_or_default();
+    let kubelet = node
+        .kubelet
+        .value()
+        .map(ToString::to_string)
+        .unwrap_or_default();
     let kubelet = if kubelet.is_empty() || kubelet.starts_with('v') {
         kubelet
     } else {
@@ -182,7 +233,10 @@ pub(crate) fn owner_of(pod: &Pod) -> Option<(String, String)> {
     if kind != "Deployment" {
         return Some((kind.to_owned(), name.to_owned()));
     }
-    Some(("ReplicaSet".to_owned(), replica_set_of(&pod.namespace, name)))
+    Some((
+        "ReplicaSet".to_owned(),
+        replica_set_of(&pod.namespace, name),
+    ))
 }
 
 fn replica_set_of(namespace: &str, deployment: &str) -> String {
@@ -216,7 +270,9 @@ fn pod_picture(world: &World, pod: &Pod) -> Value {
         meta["ownerReferences"] = json!([{
             "apiVersion": version, "kind": kind, "name": name, "controller": true, "blockOwnerDeletion": true,
         }]);
-        let workload = deployment_of(&name).filter(|_| kind == "ReplicaSet").unwrap_or(&name);
+        let workload = deployment_of(&name)
+            .filter(|_| kind == "ReplicaSet")
+            .unwrap_or(&name);
         image = Some(image_of(world, &pod.namespace, workload));
         workload.clone_into(&mut container);
     }
@@ -234,7 +290,11 @@ fn pod_picture(world: &World, pod: &Pod) -> Value {
     if let Some(node) = &pod.node {
         spec["nodeName"] = json!(node);
     }
-    if let Some(selector) = pod.node_selector.value().filter(|selector| !selector.is_empty()) {
+    if let Some(selector) = pod
+        .node_selector
+        .value()
+        .filter(|selector| !selector.is_empty())
+    {
         spec["nodeSelector"] = json!(selector);
     }
     let mut mounted = Vec::new();
@@ -349,7 +409,10 @@ fn volumes(pod: &Pod) -> Vec<(Key, Value)> {
     });
     vec![
         (key("PersistentVolume", "", &volume), persistent),
-        (key("PersistentVolumeClaim", &pod.namespace, &claim), claimed),
+        (
+            key("PersistentVolumeClaim", &pod.namespace, &claim),
+            claimed,
+        ),
     ]
 }
 
@@ -409,7 +472,10 @@ fn workloads(world: &World) -> Vec<(Key, Value)> {
             let at = place("Deployment", &pod.namespace, deployment);
             found.entry(at).or_default().push(pod);
         }
-        found.entry(place(&kind, &pod.namespace, &name)).or_default().push(pod);
+        found
+            .entry(place(&kind, &pod.namespace, &name))
+            .or_default()
+            .push(pod);
     }
     found
         .into_iter()
@@ -421,12 +487,19 @@ fn workloads(world: &World) -> Vec<(Key, Value)> {
 }
 
 /// Labels that controllers give to pods beside those of the template.
-const POD_ONLY: [&str; 3] = ["controller-revision-hash", "pod-template-generation", "pod-template-hash"];
+const POD_ONLY: [&str; 3] = [
+    "controller-revision-hash",
+    "pod-template-generation",
+    "pod-template-hash",
+];
 
 /// Labels that all pods of a workload have from its template.
 fn common_labels(pods: &[&Pod]) -> BTreeMap<String, String> {
     let mut pods = pods.iter();
-    let mut labels = pods.next().map(|pod| pod.labels.clone()).unwrap_or_default();
+    let mut labels = pods
+        .next()
+        .map(|pod| pod.labels.clone())
+        .unwrap_or_default();
     for pod in pods {
         labels.retain(|key, value| pod.labels.get(key) == Some(value));
     }
@@ -434,12 +507,18 @@ fn common_labels(pods: &[&Pod]) -> BTreeMap<String, String> {
     labels
 }
 
-fn workload_picture(world: &World, (kind, namespace, name): (&str, &str, &str), pods: &[&Pod]) -> Value {
+fn workload_picture(
+    world: &World,
+    (kind, namespace, name): (&str, &str, &str),
+    pods: &[&Pod],
+) -> Value {
     let mut labels = common_labels(pods);
     if labels.is_empty() {
         labels.insert("k8s-app".to_owned(), name.to_owned());
     }
-    let workload = deployment_of(name).filter(|_| kind == "ReplicaSet").unwrap_or(name);
+    let workload = deployment_of(name)
+        .filter(|_| kind == "ReplicaSet")
+        .unwrap_or(name);
     let count = pods.len();
     let everything = pods.iter().any(|pod| pod.tolerates_everything);
     let mut inner = json!({
@@ -450,7 +529,10 @@ fn workload_picture(world: &World, (kind, namespace, name): (&str, &str, &str), 
     if everything {
         inner["tolerations"] = json!([{"operator": "Exists"}]);
     }
-    let selected = pods.first().and_then(|pod| pod.node_selector.value()).filter(|s| !s.is_empty());
+    let selected = pods
+        .first()
+        .and_then(|pod| pod.node_selector.value())
+        .filter(|s| !s.is_empty());
     if let Some(selector) = selected {
         inner["nodeSelector"] = json!(selector);
     }
@@ -488,7 +570,9 @@ fn workload_picture(world: &World, (kind, namespace, name): (&str, &str, &str), 
 
 /// Returns the image of a workload: EKS's own for the core add-ons, at the version that runs.
 fn image_of(world: &World, namespace: &str, workload: &str) -> String {
-    let own = REPOSITORIES.iter().find(|(name, _)| *name == workload && namespace == "kube-system");
+    let own = REPOSITORIES
+        .iter()
+        .find(|(name, _)| *name == workload && namespace == "kube-system");
     let Some((_, repository)) = own else {
         return format!("images.example/{workload}:1.0");
     };

@@ -57,7 +57,9 @@ pub(crate) fn route(path: &str) -> Route {
         rest => rest,
     };
     let mut rest = rest.iter();
-    target.plural = rest.next().map_or_else(String::new, |part| (*part).to_owned());
+    target.plural = rest
+        .next()
+        .map_or_else(String::new, |part| (*part).to_owned());
     target.name = rest.next().map(|part| (*part).to_owned());
     let sub: Vec<&str> = rest.copied().collect();
     target.sub = (!sub.is_empty()).then(|| sub.join("/"));

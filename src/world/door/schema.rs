@@ -47,13 +47,15 @@ pub(crate) fn schema() -> &'static Schema {
 impl Schema {
     fn read(text: &str) -> Self {
         let lines = text.lines().filter(|line| !line.starts_with('#'));
-        let types = lines.filter_map(|line| line.split_once(':')).map(|(name, fields)| {
-            let fields = fields.split_whitespace().filter_map(|field| {
-                let (key, shape) = field.split_once('=')?;
-                Some((key.to_owned(), read_shape(shape)))
+        let types = lines
+            .filter_map(|line| line.split_once(':'))
+            .map(|(name, fields)| {
+                let fields = fields.split_whitespace().filter_map(|field| {
+                    let (key, shape) = field.split_once('=')?;
+                    Some((key.to_owned(), read_shape(shape)))
+                });
+                (name.to_owned(), fields.collect())
             });
-            (name.to_owned(), fields.collect())
-        });
         Self {
             types: types.collect(),
         }

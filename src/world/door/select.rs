@@ -66,21 +66,27 @@ const FIELDS: [(&str, &[&str]); 5] = [
 impl Selector {
     /// Reads both selectors of a request.
     pub(crate) fn read(kind: &Kind, labels: &str, fields: &str) -> Result<Self, Refusal> {
-        let wrong = |why: String| Refusal::bad_request(format!("unable to parse requirement: {why}"));
+        let wrong =
+            |why: String| Refusal::bad_request(format!("unable to parse requirement: {why}"));
         let mut selector = Self::default();
         for term in terms(labels) {
             selector.labels.push(requirement(&term).map_err(wrong)?);
         }
         for term in fields.split(',').filter(|term| !term.is_empty()) {
-            let (field, equal, value) = field_term(term)
-                .ok_or_else(|| Refusal::bad_request(format!("invalid selector: '{fields}'; can't understand '{term}'")))?;
+            let (field, equal, value) = field_term(term).ok_or_else(|| {
+                Refusal::bad_request(format!(
+                    "invalid selector: '{fields}'; can't understand '{term}'"
+                ))
+            })?;
             let common = matches!(field, "metadata.name" | "metadata.namespace");
             let own = FIELDS.iter().find(|(plural, _)| *plural == kind.plural);
             if !common && !own.is_some_and(|(_, list)| list.contains(&field)) {
                 let why = format!("field label not supported: {field}");
                 return Err(Refusal::bad_request(why));
             }
-            selector.fields.push((field.to_owned(), equal, value.to_owned()));
+            selector
+                .fields
+                .push((field.to_owned(), equal, value.to_owned()));
         }
         Ok(selector)
     }
@@ -92,12 +98,17 @@ impl Selector {
         for (key, value) in equal.into_iter().flatten() {
             let one = value.as_str().unwrap_or_default().to_owned();
             let test = Test::In(BTreeSet::from([one]));
-            labels.push(Requirement { key: key.clone(), test });
+            labels.push(Requirement {
+                key: key.clone(),
+                test,
+            });
         }
         let expressions = value["matchExpressions"].as_array();
         for term in expressions.into_iter().flatten() {
             let values = term["values"].as_array().into_iter().flatten();
-            let values = values.filter_map(|v| v.as_str().map(str::to_owned)).collect();
+            let values = values
+                .filter_map(|v| v.as_str().map(str::to_owned))
+                .collect();
             let test = match term["operator"].as_str() {
                 Some("In") => Test::In(values),
                 Some("NotIn") => Test::NotIn(values),
@@ -107,7 +118,10 @@ impl Selector {
             let key = term["key"].as_str().unwrap_or_default().to_owned();
             labels.push(Requirement { key, test });
         }
-        Self { labels, fields: Vec::new() }
+        Self {
+            labels,
+            fields: Vec::new(),
+        }
     }
 
     /// Returns true when it selects everything.
@@ -119,7 +133,10 @@ impl Selector {
     pub(crate) fn matches(&self, object: &Value) -> bool {
         let labels = &object["metadata"]["labels"];
         self.labels.iter().all(|one| one.holds(labels))
-            && self.fields.iter().all(|(path, equal, value)| (field(object, path) == *value) == *equal)
+            && self
+                .fields
+                .iter()
+                .all(|(path, equal, value)| (field(object, path) == *value) == *equal)
     }
 }
 
@@ -189,7 +206,10 @@ fn requirement(term: &str) -> Result<Requirement, String> {
     if key.is_empty() || !key.chars().all(fits) {
         return Err(format!("found '{term}', expected: a label key"));
     }
-    Ok(Requirement { key: key.to_owned(), test })
+    Ok(Requirement {
+        key: key.to_owned(),
+        test,
+    })
 }
 
 fn whole(text: &str) -> Result<i64, String> {

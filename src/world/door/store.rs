@@ -1,9 +1,9 @@
 //! What the server holds: objects by key, one counter of versions, and the history of changes.
 
 use serde_json::{Value, json};
+use stairway_core::model::{Digest, Timestamp};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use stairway_core::model::{Digest, Timestamp};
 
 /// Number of the kind, namespace (empty at the cluster scope), name.
 pub(crate) type Key = (usize, String, String);

@@ -114,7 +114,13 @@ pub(crate) fn table(
     meta: Map<String, Value>,
     now: Timestamp,
 ) -> Value {
-    rows(call.kind, objects, meta, now, call.request.param("includeObject"))
+    rows(
+        call.kind,
+        objects,
+        meta,
+        now,
+        call.request.param("includeObject"),
+    )
 }
 
 /// Returns the same for the events of a watch.
@@ -212,13 +218,20 @@ fn cells_of(kind: &Kind, object: &Value, now: Timestamp) -> Vec<Value> {
             ] {
                 cells.push(json!(number(&status[key])));
             }
-            cells.push(json!(pairs(&spec["template"]["spec"]["nodeSelector"], "<none>")));
+            cells.push(json!(pairs(
+                &spec["template"]["spec"]["nodeSelector"],
+                "<none>"
+            )));
             cells.push(age);
             cells.extend(containers(object));
             cells
         }
         "deployments" => {
-            let ready = format!("{}/{}", number(&status["readyReplicas"]), number(&spec["replicas"]));
+            let ready = format!(
+                "{}/{}",
+                number(&status["readyReplicas"]),
+                number(&spec["replicas"])
+            );
             let updated = number(&status["updatedReplicas"]);
             let available = number(&status["availableReplicas"]);
             let mut cells = vec![name, json!(ready), json!(updated), json!(available), age];
@@ -234,15 +247,32 @@ fn cells_of(kind: &Kind, object: &Value, now: Timestamp) -> Vec<Value> {
             cells
         }
         "statefulsets" => {
-            let ready = format!("{}/{}", number(&status["readyReplicas"]), number(&spec["replicas"]));
+            let ready = format!(
+                "{}/{}",
+                number(&status["readyReplicas"]),
+                number(&spec["replicas"])
+            );
             let mut cells = vec![name, json!(ready), age];
             cells.extend(containers(object).into_iter().take(2));
             cells
         }
-        "leases" => vec![name, json!(spec["holderIdentity"].as_str().unwrap_or_default()), age],
+        "leases" => vec![
+            name,
+            json!(spec["holderIdentity"].as_str().unwrap_or_default()),
+            age,
+        ],
         "namespaces" => vec![name, status["phase"].clone(), age],
-        "configmaps" => vec![name, json!(size(&object["data"]) + size(&object["binaryData"])), age],
-        "secrets" => vec![name, object["type"].clone(), json!(size(&object["data"])), age],
+        "configmaps" => vec![
+            name,
+            json!(size(&object["data"]) + size(&object["binaryData"])),
+            age,
+        ],
+        "secrets" => vec![
+            name,
+            object["type"].clone(),
+            json!(size(&object["data"])),
+            age,
+        ],
         "endpoints" => vec![name, json!("<none>"), age],
         "validatingwebhookconfigurations" | "mutatingwebhookconfigurations" => {
             vec![name, json!(size(&object["webhooks"])), age]
@@ -270,7 +300,11 @@ fn node(object: &Value, name: Value, age: Value) -> Vec<Value> {
         .flatten()
         .filter_map(|(key, _)| key.strip_prefix("node-role.kubernetes.io/"))
         .collect();
-    let roles = if roles.is_empty() { "<none>".to_owned() } else { roles.join(",") };
+    let roles = if roles.is_empty() {
+        "<none>".to_owned()
+    } else {
+        roles.join(",")
+    };
     let address = |kind: &str| {
         let list = status["addresses"].as_array().into_iter().flatten();
         let found = list.into_iter().find(|one| one["type"] == kind);
@@ -295,14 +329,24 @@ fn node(object: &Value, name: Value, age: Value) -> Vec<Value> {
 fn pod(object: &Value, name: Value, age: Value) -> Vec<Value> {
     let (spec, status) = (&object["spec"], &object["status"]);
     let statuses = status["containerStatuses"].as_array();
-    let ready = statuses.into_iter().flatten().filter(|one| one["ready"] == true).count();
+    let ready = statuses
+        .into_iter()
+        .flatten()
+        .filter(|one| one["ready"] == true)
+        .count();
     let all = size(&spec["containers"]);
-    let restarts = statuses.into_iter().flatten().map(|one| number(&one["restartCount"])).sum::<i64>();
+    let restarts = statuses
+        .into_iter()
+        .flatten()
+        .map(|one| number(&one["restartCount"]))
+        .sum::<i64>();
     let waiting = statuses
         .into_iter()
         .flatten()
         .find_map(|one| one["state"]["waiting"]["reason"].as_str());
-    let mut word = waiting.or_else(|| status["phase"].as_str()).unwrap_or("Unknown");
+    let mut word = waiting
+        .or_else(|| status["phase"].as_str())
+        .unwrap_or("Unknown");
     if !object["metadata"]["deletionTimestamp"].is_null() {
         word = "Terminating";
     }
@@ -327,7 +371,9 @@ fn event(object: &Value, name: Value, now: Timestamp) -> Vec<Value> {
         about["name"].as_str().unwrap_or_default()
     );
     let since = |key: &str| {
-        let at = object[key].as_str().and_then(|text| text.parse::<Timestamp>().ok());
+        let at = object[key]
+            .as_str()
+            .and_then(|text| text.parse::<Timestamp>().ok());
         json!(at.map_or("<unknown>".to_owned(), |at| say_age(now.seconds_since(at))))
     };
     vec![
@@ -348,7 +394,11 @@ fn event(object: &Value, name: Value, now: Timestamp) -> Vec<Value> {
 fn containers(object: &Value) -> Vec<Value> {
     let list = object["spec"]["template"]["spec"]["containers"].as_array();
     let words = |key: &str| {
-        let all: Vec<&str> = list.into_iter().flatten().filter_map(|one| one[key].as_str()).collect();
+        let all: Vec<&str> = list
+            .into_iter()
+            .flatten()
+            .filter_map(|one| one[key].as_str())
+            .collect();
         json!(all.join(","))
     };
     let selector = pairs(&object["spec"]["selector"]["matchLabels"], "<none>");
@@ -362,7 +412,11 @@ fn pairs(map: &Value, none: &str) -> String {
         .flatten()
         .map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default()))
         .collect();
-    if terms.is_empty() { none.to_owned() } else { terms.join(",") }
+    if terms.is_empty() {
+        none.to_owned()
+    } else {
+        terms.join(",")
+    }
 }
 
 fn size(value: &Value) -> usize {
@@ -412,7 +466,12 @@ fn say_age(seconds: i64) -> String {
     } else if seconds < 2 * DAY_SECONDS {
         format!("{}h", seconds / HOUR)
     } else if seconds < 8 * DAY_SECONDS {
-        two(seconds / DAY_SECONDS, "d", seconds % DAY_SECONDS / HOUR, "h")
+        two(
+            seconds / DAY_SECONDS,
+            "d",
+            seconds % DAY_SECONDS / HOUR,
+            "h",
+        )
     } else if seconds < 2 * YEAR {
         format!("{}d", seconds / DAY_SECONDS)
     } else {

@@ -110,7 +110,11 @@ impl Door {
         let timeout = timeout.unwrap_or(TIMEOUT);
         let include = call.request.param("includeObject").map(str::to_owned);
         let mut watch = Watch {
-            call: Told { accept, kind: call.kind, include },
+            call: Told {
+                accept,
+                kind: call.kind,
+                include,
+            },
             kind: call.kind.id(),
             namespace: call.key("").1,
             selector,
@@ -129,7 +133,9 @@ impl Door {
             watch.cursor = now;
             for (key, object) in self.store.at(watch.kind, now) {
                 if watch.wants(&key) && watch.selector.matches(&object) {
-                    watch.first.push_back(watch.event("ADDED", &object, world.now));
+                    watch
+                        .first
+                        .push_back(watch.event("ADDED", &object, world.now));
                 }
             }
             if initial {
@@ -138,7 +144,9 @@ impl Door {
             }
         } else if asked < self.store.oldest() {
             let status = Refusal::too_old(asked, self.store.oldest()).status();
-            watch.first.push_back(json!({"type": "ERROR", "object": status}));
+            watch
+                .first
+                .push_back(json!({"type": "ERROR", "object": status}));
             watch.ended = true;
         }
         Ok(watch)
@@ -171,7 +179,10 @@ impl Door {
             watch.ended = elapsed >= watch.timeout;
         }
         Polled {
-            events: events.iter().map(|event| format!("{event}\n").into_bytes()).collect(),
+            events: events
+                .iter()
+                .map(|event| format!("{event}\n").into_bytes())
+                .collect(),
             ended: watch.ended,
         }
     }
@@ -185,7 +196,10 @@ impl Watch {
     /// An object that begins to fit is ADDED, one that no longer does is DELETED as it last fitted.
     fn told(&self, change: &Change, now: Timestamp) -> Option<Value> {
         let fits = |object: &Option<Arc<Value>>| {
-            object.as_ref().filter(|object| self.selector.matches(object)).cloned()
+            object
+                .as_ref()
+                .filter(|object| self.selector.matches(object))
+                .cloned()
         };
         match (fits(&change.before), fits(&change.after)) {
             (None, None) => None,
@@ -210,7 +224,13 @@ impl Watch {
                     object["metadata"]["resourceVersion"].clone(),
                 )]);
                 let rows = [Arc::clone(object)];
-                table::rows(self.call.kind, &rows, meta, now, self.call.include.as_deref())
+                table::rows(
+                    self.call.kind,
+                    &rows,
+                    meta,
+                    now,
+                    self.call.include.as_deref(),
+                )
             }
         };
         json!({"type": what, "object": object})
@@ -226,8 +246,12 @@ impl Watch {
             Accept::Object => {
                 json!({"kind": kind.kind, "apiVersion": kind.api_version(), "metadata": meta})
             }
-            Accept::Table => json!({"kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": meta, "columnDefinitions": [], "rows": []}),
-            Accept::Metadata => json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": meta}),
+            Accept::Table => {
+                json!({"kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": meta, "columnDefinitions": [], "rows": []})
+            }
+            Accept::Metadata => {
+                json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": meta})
+            }
         };
         json!({"type": "BOOKMARK", "object": object})
     }

@@ -31,14 +31,22 @@ pub(crate) fn fill_defaults(kind: &Kind, object: &mut Value) {
             let spec = map_mut(object, "spec");
             default(spec, "replicas", json!(1));
             let rolling = json!({"maxUnavailable": "25%", "maxSurge": "25%"});
-            default(spec, "strategy", json!({"type": "RollingUpdate", "rollingUpdate": rolling}));
+            default(
+                spec,
+                "strategy",
+                json!({"type": "RollingUpdate", "rollingUpdate": rolling}),
+            );
             default(spec, "revisionHistoryLimit", json!(10));
             default(spec, "progressDeadlineSeconds", json!(DEADLINE));
         }
         "daemonsets" => {
             let spec = map_mut(object, "spec");
             let rolling = json!({"maxUnavailable": 1, "maxSurge": 0});
-            default(spec, "updateStrategy", json!({"type": "RollingUpdate", "rollingUpdate": rolling}));
+            default(
+                spec,
+                "updateStrategy",
+                json!({"type": "RollingUpdate", "rollingUpdate": rolling}),
+            );
             default(spec, "revisionHistoryLimit", json!(10));
         }
         "statefulsets" | "replicasets" => default(map_mut(object, "spec"), "replicas", json!(1)),
@@ -53,13 +61,18 @@ pub(crate) fn fill_defaults(kind: &Kind, object: &mut Value) {
             default(map_mut(object, "spec"), "finalizers", json!(["kubernetes"]));
             default(map_mut(object, "status"), "phase", json!("Active"));
             let name = json!(name_of(object));
-            let labels = meta_mut(object).entry("labels").or_insert_with(|| json!({}));
+            let labels = meta_mut(object)
+                .entry("labels")
+                .or_insert_with(|| json!({}));
             labels["kubernetes.io/metadata.name"] = name;
         }
         "secrets" => default(map_or_empty(object), "type", json!("Opaque")),
         _ => {}
     }
-    if let Some(inner) = object.pointer_mut("/spec/template/spec").and_then(Value::as_object_mut) {
+    if let Some(inner) = object
+        .pointer_mut("/spec/template/spec")
+        .and_then(Value::as_object_mut)
+    {
         default(inner, "restartPolicy", json!("Always"));
         default(inner, "terminationGracePeriodSeconds", json!(30));
         default(inner, "schedulerName", json!("default-scheduler"));
@@ -81,12 +94,16 @@ fn map_or_empty(object: &mut Value) -> &mut Map<String, Value> {
 
 /// Refuses what could not run: selectors that do not match, negative counts, missing templates.
 pub(crate) fn validate(kind: &Kind, name: &str, object: &Value) -> Result<(), Refusal> {
-    let invalid = |cause, field: &str, why: &str| Err(Refusal::invalid(kind, name, cause, field, why));
+    let invalid =
+        |cause, field: &str, why: &str| Err(Refusal::invalid(kind, name, cause, field, why));
     let spec = &object["spec"];
     if kind.plural == "pods" && spec["containers"].as_array().is_none_or(Vec::is_empty) {
         return invalid("FieldValueRequired", "spec.containers", "Required value");
     }
-    if !matches!(kind.plural, "deployments" | "daemonsets" | "statefulsets" | "replicasets") {
+    if !matches!(
+        kind.plural,
+        "deployments" | "daemonsets" | "statefulsets" | "replicasets"
+    ) {
         return Ok(());
     }
     let replicas = number(&spec["replicas"]);
@@ -103,8 +120,15 @@ pub(crate) fn validate(kind: &Kind, name: &str, object: &Value) -> Result<(), Re
         let why = format!("Invalid value: {labels}: `selector` does not match template `labels`");
         return invalid("FieldValueInvalid", "spec.template.metadata.labels", &why);
     }
-    if spec["template"]["spec"]["containers"].as_array().is_none_or(Vec::is_empty) {
-        return invalid("FieldValueRequired", "spec.template.spec.containers", "Required value");
+    if spec["template"]["spec"]["containers"]
+        .as_array()
+        .is_none_or(Vec::is_empty)
+    {
+        return invalid(
+            "FieldValueRequired",
+            "spec.template.spec.containers",
+            "Required value",
+        );
     }
     Ok(())
 }
@@ -113,7 +137,11 @@ fn hash_of(template: &Value) -> String {
     Digest::of_canonical(template).short(10).to_owned()
 }
 
-fn owned<'a>(world: &'a World, namespace: &'a str, owner: &'a str) -> impl Iterator<Item = &'a Pod> {
+fn owned<'a>(
+    world: &'a World,
+    namespace: &'a str,
+    owner: &'a str,
+) -> impl Iterator<Item = &'a Pod> {
     let pods = world.cluster.pods.items().iter();
     pods.filter(move |pod| {
         pod.namespace == namespace && pod.owner.value().is_some_and(|one| one == owner)
@@ -150,7 +178,9 @@ impl Door {
         self.own_workloads.remove(place);
         let kind = kinds::KINDS[place.0].kind;
         let owner = format!("{kind}/{}", place.2);
-        let pods: Vec<String> = owned(world, &place.1, &owner).map(|pod| pod.name.clone()).collect();
+        let pods: Vec<String> = owned(world, &place.1, &owner)
+            .map(|pod| pod.name.clone())
+            .collect();
         for pod in pods {
             remove_pod(world, &place.1, &pod);
         }
@@ -169,9 +199,11 @@ impl Door {
             let owner = &set["metadata"]["ownerReferences"][0];
             owner["kind"] == "Deployment" && owner["name"] == place.2.as_str()
         };
-        sets.filter(|(set, object)| set.1 == place.1 && self.own_workloads.contains(*set) && by_it(object))
-            .map(|(set, _)| set.clone())
-            .collect()
+        sets.filter(|(set, object)| {
+            set.1 == place.1 && self.own_workloads.contains(*set) && by_it(object)
+        })
+        .map(|(set, _)| set.clone())
+        .collect()
     }
 
     fn run_deployment(&mut self, world: &mut World, place: &Key, object: &Value) {
@@ -179,7 +211,11 @@ impl Door {
         let template = &spec["template"];
         let hash = hash_of(template);
         let set = key("ReplicaSet", &place.1, &format!("{}-{hash}", place.2));
-        let others: Vec<Key> = self.sets_of(place).into_iter().filter(|one| *one != set).collect();
+        let others: Vec<Key> = self
+            .sets_of(place)
+            .into_iter()
+            .filter(|one| *one != set)
+            .collect();
         if self.store.get(&set).is_none() {
             let made = self.new_set(&set, object, &hash, others.len() + 1, world.now);
             self.own_workloads.insert(set.clone());
@@ -187,40 +223,70 @@ impl Door {
         }
         let wanted = number(&spec["replicas"]);
         let owner = format!("ReplicaSet/{}", set.2);
-        let fresh: Vec<String> = owned(world, &place.1, &owner).map(|pod| pod.name.clone()).collect();
+        let fresh: Vec<String> = owned(world, &place.1, &owner)
+            .map(|pod| pod.name.clone())
+            .collect();
         let old: Vec<String> = others
             .iter()
             .flat_map(|set| {
                 let owner = format!("ReplicaSet/{}", set.2);
-                let pods: Vec<String> = owned(world, &place.1, &owner).map(|p| p.name.clone()).collect();
+                let pods: Vec<String> = owned(world, &place.1, &owner)
+                    .map(|p| p.name.clone())
+                    .collect();
                 pods
             })
             .collect();
         let (have, stale) = (count(&fresh), count(&old));
         // A rollout moves one pod at a look; without old pods all that is missing comes at once.
-        let make = if stale > 0 { (wanted - have).min(1) } else { wanted - have };
+        let make = if stale > 0 {
+            (wanted - have).min(1)
+        } else {
+            wanted - have
+        };
         for _ in 0..make.max(0) {
             self.make_pod(world, &set, template, (HASH, &hash), None);
         }
-        for pod in fresh.iter().rev().take(usize::try_from(have - wanted).unwrap_or(0)) {
+        for pod in fresh
+            .iter()
+            .rev()
+            .take(usize::try_from(have - wanted).unwrap_or(0))
+        {
             remove_pod(world, &place.1, pod);
         }
         if let Some(pod) = old.first().filter(|_| have + stale >= wanted) {
             remove_pod(world, &place.1, pod);
         }
-        for (set, replicas) in others.iter().map(|set| (set, None)).chain([(&set, Some(wanted))]) {
+        for (set, replicas) in others
+            .iter()
+            .map(|set| (set, None))
+            .chain([(&set, Some(wanted))])
+        {
             self.count_set(world, set, replicas);
         }
-        let revision = self.store.get(&set).map(|set| set["metadata"]["annotations"][REVISION].clone());
+        let revision = self
+            .store
+            .get(&set)
+            .map(|set| set["metadata"]["annotations"][REVISION].clone());
         let mut changed = object.clone();
-        let notes = meta_mut(&mut changed).entry("annotations").or_insert_with(|| json!({}));
+        let notes = meta_mut(&mut changed)
+            .entry("annotations")
+            .or_insert_with(|| json!({}));
         notes[REVISION] = revision.unwrap_or_default();
         self.store.put(place, changed);
     }
 
-    fn new_set(&self, set: &Key, deployment: &Value, hash: &str, revision: usize, now: Timestamp) -> Value {
+    fn new_set(
+        &self,
+        set: &Key,
+        deployment: &Value,
+        hash: &str,
+        revision: usize,
+        now: Timestamp,
+    ) -> Value {
         let mut template = deployment["spec"]["template"].clone();
-        meta_mut(&mut template).entry("labels").or_insert_with(|| json!({}))[HASH] = json!(hash);
+        meta_mut(&mut template)
+            .entry("labels")
+            .or_insert_with(|| json!({}))[HASH] = json!(hash);
         let mut labels = template["metadata"]["labels"].clone();
         labels[HASH] = json!(hash);
         let mut made = json!({
@@ -257,12 +323,24 @@ impl Door {
         let hash = hash_of(template);
         let owner = format!("DaemonSet/{}", place.2);
         let probe = pod_of(template);
-        let nodes: Vec<Node> = world.cluster.nodes.items().iter().filter(|n| self.fits(&probe, template, n)).cloned().collect();
+        let nodes: Vec<Node> = world
+            .cluster
+            .nodes
+            .items()
+            .iter()
+            .filter(|n| self.fits(&probe, template, n))
+            .cloned()
+            .collect();
         let mut replaced = false;
         for node in nodes {
             let here: Option<(String, bool)> = owned(world, &place.1, &owner)
                 .find(|pod| pod.node.as_ref() == Some(&node.name))
-                .map(|pod| (pod.name.clone(), pod.labels.get(REVISION_HASH) == Some(&hash)));
+                .map(|pod| {
+                    (
+                        pod.name.clone(),
+                        pod.labels.get(REVISION_HASH) == Some(&hash),
+                    )
+                });
             match here {
                 Some((_, true)) => continue,
                 Some((_, false)) if replaced => continue,
@@ -272,7 +350,13 @@ impl Door {
                 }
                 None => {}
             }
-            self.make_pod(world, place, template, (REVISION_HASH, &hash), Some(node.name));
+            self.make_pod(
+                world,
+                place,
+                template,
+                (REVISION_HASH, &hash),
+                Some(node.name),
+            );
         }
     }
 
@@ -280,22 +364,41 @@ impl Door {
         let template = &object["spec"]["template"];
         let owner = format!("StatefulSet/{}", place.2);
         let wanted = number(&object["spec"]["replicas"]);
-        let have: Vec<String> = owned(world, &place.1, &owner).map(|pod| pod.name.clone()).collect();
+        let have: Vec<String> = owned(world, &place.1, &owner)
+            .map(|pod| pod.name.clone())
+            .collect();
         for index in 0..wanted {
             let name = format!("{}-{index}", place.2);
             if !have.contains(&name) {
-                self.make_named(world, place, template, (REVISION_HASH, &hash_of(template)), None, name);
+                self.make_named(
+                    world,
+                    place,
+                    template,
+                    (REVISION_HASH, &hash_of(template)),
+                    None,
+                    name,
+                );
             }
         }
         for name in have {
-            let index = name.rsplit('-').next().and_then(|index| index.parse::<i64>().ok());
+            let index = name
+                .rsplit('-')
+                .next()
+                .and_then(|index| index.parse::<i64>().ok());
             if index.is_none_or(|index| index >= wanted) {
                 remove_pod(world, &place.1, &name);
             }
         }
     }
 
-    fn make_pod(&mut self, world: &mut World, owner: &Key, template: &Value, label: (&str, &str), node: Option<String>) {
+    fn make_pod(
+        &mut self,
+        world: &mut World,
+        owner: &Key,
+        template: &Value,
+        label: (&str, &str),
+        node: Option<String>,
+    ) {
         self.names += 1;
         let name = format!("{}-{:05}", owner.2, self.names);
         self.make_named(world, owner, template, label, node, name);
@@ -326,23 +429,36 @@ impl Door {
             .pods
             .items()
             .iter()
-            .filter(|pod| pod.node.is_none() && !world.books.roaming.contains_key(&crate::pods::key_of(pod)))
+            .filter(|pod| {
+                pod.node.is_none() && !world.books.roaming.contains_key(&crate::pods::key_of(pod))
+            })
             .map(|pod| (pod.namespace.clone(), pod.name.clone()))
             .collect();
         for (namespace, name) in waiting {
             let pods = world.cluster.pods.items();
-            let Some(pod) = pods.iter().find(|p| p.namespace == namespace && p.name == name) else {
+            let Some(pod) = pods
+                .iter()
+                .find(|p| p.namespace == namespace && p.name == name)
+            else {
                 continue;
             };
             let template = self.template_of(pod).unwrap_or_default();
-            let load = |node: &Node| pods.iter().filter(|p| p.node.as_ref() == Some(&node.name)).count();
+            let load = |node: &Node| {
+                pods.iter()
+                    .filter(|p| p.node.as_ref() == Some(&node.name))
+                    .count()
+            };
             let open = |node: &&Node| {
                 project::is_ready(node) && !node.unschedulable && self.fits(pod, &template, node)
             };
             let nodes = world.cluster.nodes.items().iter().filter(open);
-            let home = nodes.min_by_key(|node| (load(node), node.name.clone())).map(|n| n.name.clone());
+            let home = nodes
+                .min_by_key(|node| (load(node), node.name.clone()))
+                .map(|n| n.name.clone());
             if let Known::Value(pods) = &mut world.cluster.pods {
-                let found = pods.iter_mut().find(|p| p.namespace == namespace && p.name == name);
+                let found = pods
+                    .iter_mut()
+                    .find(|p| p.namespace == namespace && p.name == name);
                 if let Some(pod) = found {
                     pod.node = home;
                 }
@@ -363,12 +479,21 @@ impl Door {
 
     fn fits(&self, pod: &Pod, template: &Value, node: &Node) -> bool {
         let object = self.store.get(&key("Node", "", &node.name));
-        let labels = object.map(|object| object["metadata"]["labels"].clone()).unwrap_or_default();
+        let labels = object
+            .map(|object| object["metadata"]["labels"].clone())
+            .unwrap_or_default();
         let wanted = pod.node_selector.value();
-        let selected = wanted.is_none_or(|wanted| wanted.iter().all(|(k, v)| labels[k] == v.as_str()));
-        let tolerations = template["spec"]["tolerations"].as_array().cloned().unwrap_or_default();
+        let selected =
+            wanted.is_none_or(|wanted| wanted.iter().all(|(k, v)| labels[k] == v.as_str()));
+        let tolerations = template["spec"]["tolerations"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
         let tolerated = pod.tolerates_everything
-            || node.taints.iter().all(|taint| tolerations.iter().any(|one| one["key"] == taint.as_str()));
+            || node
+                .taints
+                .iter()
+                .all(|taint| tolerations.iter().any(|one| one["key"] == taint.as_str()));
         selected && tolerated
     }
 
@@ -380,7 +505,11 @@ impl Door {
         let owner = &pod["metadata"]["ownerReferences"][0];
         let kind = owner["kind"].as_str().unwrap_or_default();
         let at = key(kind, &place.1, owner["name"].as_str().unwrap_or_default());
-        let Some(owner) = self.store.get(&at).filter(|_| self.own_workloads.contains(&at)) else {
+        let Some(owner) = self
+            .store
+            .get(&at)
+            .filter(|_| self.own_workloads.contains(&at))
+        else {
             return;
         };
         let mut spec = owner["spec"]["template"]["spec"].clone();
@@ -398,7 +527,11 @@ impl Door {
     /// What the controllers count of every workload.
     pub(crate) fn count_workloads(&mut self, world: &World) {
         for kind in ["Deployment", "DaemonSet", "StatefulSet", "ReplicaSet"] {
-            let places: Vec<Key> = self.store.of_kind(kinds::of(kind).id()).map(|(p, _)| p.clone()).collect();
+            let places: Vec<Key> = self
+                .store
+                .of_kind(kinds::of(kind).id())
+                .map(|(p, _)| p.clone())
+                .collect();
             for place in places {
                 self.count_workload(world, kind, &place);
             }
@@ -414,20 +547,30 @@ impl Door {
         let observed = number(&before["status"]["observedGeneration"]);
         let own = self.own_workloads.contains(place);
         if kind == "DaemonSet" {
-            counts.wanted = if own { self.eligible(world, &before) } else { counts.total };
+            counts.wanted = if own {
+                self.eligible(world, &before)
+            } else {
+                counts.total
+            };
         } else {
             counts.wanted = number(&before["spec"]["replicas"]);
         }
         if own {
             if observed < generation {
                 let begun = world.now;
-                self.rollouts.insert(place.clone(), Rollout { step: 0, begun });
+                self.rollouts
+                    .insert(place.clone(), Rollout { step: 0, begun });
             }
         } else {
             self.count_projected(world, kind, place, (observed, generation), &mut counts);
         }
-        let done = counts.updated == counts.wanted && counts.ready == counts.wanted && counts.total == counts.wanted;
-        let begun = self.rollouts.get(place).map_or(world.now, |rollout| rollout.begun);
+        let done = counts.updated == counts.wanted
+            && counts.ready == counts.wanted
+            && counts.total == counts.wanted;
+        let begun = self
+            .rollouts
+            .get(place)
+            .map_or(world.now, |rollout| rollout.begun);
         if done && own {
             self.rollouts.remove(place);
         }
@@ -439,7 +582,9 @@ impl Door {
         meta_mut(&mut after).insert("generation".to_owned(), json!(generation));
         after["status"] = match kind {
             "DaemonSet" => daemon_status(&counts, generation),
-            "Deployment" => deployment_status(&before, &counts, generation, (done, late), world.now),
+            "Deployment" => {
+                deployment_status(&before, &counts, generation, (done, late), world.now)
+            }
             _ => replica_status(kind, &counts, generation),
         };
         stamp(Some(&before), &mut after, world.now);
@@ -458,7 +603,8 @@ impl Door {
         let told = project::rolled_out(world, &place.1, &place.2);
         if observed > 0 && observed < generation {
             let begun = world.now;
-            self.rollouts.insert(place.clone(), Rollout { step: 0, begun });
+            self.rollouts
+                .insert(place.clone(), Rollout { step: 0, begun });
         } else if let Some(rollout) = self.rollouts.get_mut(place) {
             rollout.step += 1;
             if told.unwrap_or(rollout.step >= STEPS) {
@@ -483,15 +629,21 @@ impl Door {
             let owner = &pod["metadata"]["ownerReferences"][0];
             let through = owner["kind"] == "ReplicaSet" && kind == "Deployment";
             let name = owner["name"].as_str().unwrap_or_default();
-            let by = if through { project::deployment_of(name).unwrap_or_default() } else { name };
+            let by = if through {
+                project::deployment_of(name).unwrap_or_default()
+            } else {
+                name
+            };
             if by != place.2 || !(through || owner["kind"] == kind) {
                 continue;
             }
             let labels = &pod["metadata"]["labels"];
             counts.total += 1;
             counts.ready += i64::from(is_ready(pod));
-            let fresh = kind == "ReplicaSet" || kind == "StatefulSet"
-                || labels[HASH] == hash.as_str() || labels[REVISION_HASH] == hash.as_str();
+            let fresh = kind == "ReplicaSet"
+                || kind == "StatefulSet"
+                || labels[HASH] == hash.as_str()
+                || labels[REVISION_HASH] == hash.as_str();
             counts.updated += i64::from(fresh);
         }
         counts
@@ -501,14 +653,23 @@ impl Door {
         let template = &object["spec"]["template"];
         let probe = pod_of(template);
         let nodes = world.cluster.nodes.items().iter();
-        i64::try_from(nodes.filter(|node| self.fits(&probe, template, node)).count()).unwrap_or(0)
+        i64::try_from(
+            nodes
+                .filter(|node| self.fits(&probe, template, node))
+                .count(),
+        )
+        .unwrap_or(0)
     }
 }
 
 /// A new template of a Deployment has a new revision.
 fn raise_revision(deployment: &mut Value) {
-    let notes = meta_mut(deployment).entry("annotations").or_insert_with(|| json!({}));
-    let revision = notes[REVISION].as_str().and_then(|text| text.parse::<u64>().ok());
+    let notes = meta_mut(deployment)
+        .entry("annotations")
+        .or_insert_with(|| json!({}));
+    let revision = notes[REVISION]
+        .as_str()
+        .and_then(|text| text.parse::<u64>().ok());
     notes[REVISION] = json!((revision.unwrap_or(1) + 1).to_string());
 }
 
@@ -516,7 +677,9 @@ fn raise_revision(deployment: &mut Value) {
 pub(crate) fn note_template(kind: &Kind, object: &mut Value) {
     if kind.plural == "daemonsets" {
         let generation = object["metadata"]["generation"].to_string();
-        let notes = meta_mut(object).entry("annotations").or_insert_with(|| json!({}));
+        let notes = meta_mut(object)
+            .entry("annotations")
+            .or_insert_with(|| json!({}));
         notes["deprecated.daemonset.template.generation"] = json!(generation);
     }
 }
@@ -566,21 +729,41 @@ fn daemon_status(counts: &Counts, generation: i64) -> Value {
     });
     put(&mut status, "updatedNumberScheduled", counts.updated);
     put(&mut status, "numberAvailable", counts.ready);
-    put(&mut status, "numberUnavailable", counts.wanted - counts.ready);
+    put(
+        &mut status,
+        "numberUnavailable",
+        counts.wanted - counts.ready,
+    );
     status
 }
 
-fn deployment_status(before: &Value, counts: &Counts, generation: i64, (done, late): (bool, i64), now: Timestamp) -> Value {
+fn deployment_status(
+    before: &Value,
+    counts: &Counts,
+    generation: i64,
+    (done, late): (bool, i64),
+    now: Timestamp,
+) -> Value {
     let mut status = json!({"observedGeneration": generation, "terminatingReplicas": 0});
     put(&mut status, "replicas", counts.total);
     put(&mut status, "updatedReplicas", counts.updated);
     put(&mut status, "readyReplicas", counts.ready);
     put(&mut status, "availableReplicas", counts.ready);
-    put(&mut status, "unavailableReplicas", counts.total.max(counts.wanted) - counts.ready);
+    put(
+        &mut status,
+        "unavailableReplicas",
+        counts.total.max(counts.wanted) - counts.ready,
+    );
     let spec = &before["spec"];
     let spare = &spec["strategy"]["rollingUpdate"]["maxUnavailable"];
-    let share = spare.as_str().and_then(|text| text.strip_suffix('%')).and_then(|t| t.parse::<i64>().ok());
-    let spare = spare.as_i64().or_else(|| Some(share? * counts.wanted / 100)).unwrap_or(0);
+    let share = spare
+        .as_str()
+        .and_then(|text| text.strip_suffix('%'))
+        .and_then(|t| t.parse::<i64>().ok());
+    let spare = spare
+        .as_i64()
+        .or_else(|| Some(share? * counts.wanted / 100))
+        .unwrap_or(0);
     let available = counts.ready >= counts.wanted - spare;
     let deadline = spec["progressDeadlineSeconds"].as_i64().unwrap_or(DEADLINE);
     let word = |yes: bool| if yes { "True" } else { "False" };
@@ -601,9 +784,14 @@ fn deployment_status(before: &Value, counts: &Counts, generation: i64, (done, la
         {"type": "Progressing", "status": word(progressing), "reason": reason, "message": ""},
     ]);
     // Only a condition that turned has a new time.
-    let old = before["status"]["conditions"].as_array().cloned().unwrap_or_default();
+    let old = before["status"]["conditions"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
     for condition in conditions.as_array_mut().into_iter().flatten() {
-        let was = old.iter().find(|one| one["type"] == condition["type"] && one["status"] == condition["status"]);
+        let was = old
+            .iter()
+            .find(|one| one["type"] == condition["type"] && one["status"] == condition["status"]);
         if let Some(was) = was {
             for key in ["lastTransitionTime", "lastUpdateTime"] {
                 if let Some(at) = was.get(key) {

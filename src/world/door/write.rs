@@ -72,15 +72,25 @@ impl Door {
             name => name.to_owned(),
         };
         check_name(call.kind, &name)?;
-        let home = (super::kinds::of("Namespace").id(), String::new(), namespace.clone());
+        let home = (
+            super::kinds::of("Namespace").id(),
+            String::new(),
+            namespace.clone(),
+        );
         let Some(home) = self.store.get(&home).filter(|_| !namespace.is_empty()) else {
             if namespace.is_empty() {
                 return self.finish_create(world, call, &name, object, warnings);
             }
-            return Err(Refusal::not_found(super::kinds::of("Namespace"), &namespace));
+            return Err(Refusal::not_found(
+                super::kinds::of("Namespace"),
+                &namespace,
+            ));
         };
         if !home["metadata"]["deletionTimestamp"].is_null() {
-            let message = format!("{} \"{name}\" is forbidden: unable to create new content in namespace {namespace} because it is being terminated", call.kind.qualified());
+            let message = format!(
+                "{} \"{name}\" is forbidden: unable to create new content in namespace {namespace} because it is being terminated",
+                call.kind.qualified()
+            );
             return Err(Refusal::forbidden(errors::named(call.kind, &name), message));
         }
         self.finish_create(world, call, &name, object, warnings)
@@ -103,7 +113,13 @@ impl Door {
                 map.remove("status");
             }
         }
-        let change = Change { key, before: None, after: object, warnings, applied: false };
+        let change = Change {
+            key,
+            before: None,
+            after: object,
+            warnings,
+            applied: false,
+        };
         self.commit(world, call, change, 201)
     }
 
@@ -115,7 +131,11 @@ impl Door {
         }
         let here = &call.target.namespace;
         let meta = super::meta_mut(object);
-        match meta.get("namespace").and_then(Value::as_str).filter(|n| !n.is_empty()) {
+        match meta
+            .get("namespace")
+            .and_then(Value::as_str)
+            .filter(|n| !n.is_empty())
+        {
             Some(other) if other != here => Err(Refusal::bad_request(
                 "the namespace of the provided object does not match the namespace sent on the request",
             )),
@@ -132,7 +152,13 @@ impl Door {
         let Some(stem) = meta.get("generateName").and_then(Value::as_str) else {
             let why = "Required value: name or generateName is required";
             let field = "metadata.name";
-            return Err(Refusal::invalid(call.kind, "", "FieldValueRequired", field, why));
+            return Err(Refusal::invalid(
+                call.kind,
+                "",
+                "FieldValueRequired",
+                field,
+                why,
+            ));
         };
         self.names += 1;
         let name = format!("{stem}{:05}", self.names);
@@ -152,8 +178,14 @@ impl Door {
             return Err(Refusal::bad_request(message));
         }
         let key = call.key(name);
-        let version = object["metadata"]["resourceVersion"].as_str().unwrap_or_default().to_owned();
-        let uid = object["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
+        let version = object["metadata"]["resourceVersion"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        let uid = object["metadata"]["uid"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
         // A lease is a lock: a PUT creates it, and never overwrites it blindly.
         let lock = call.kind.plural == "leases";
         let Some(before) = self.store.get(&key).cloned() else {
@@ -161,16 +193,32 @@ impl Door {
                 return Err(Refusal::not_found(call.kind, name));
             }
             if !uid.is_empty() {
-                return Err(Refusal::conflict(call.kind, name, &no_object(&key, call.kind, &uid)));
+                return Err(Refusal::conflict(
+                    call.kind,
+                    name,
+                    &no_object(&key, call.kind, &uid),
+                ));
             }
-            let change = Change { key, before: None, after: object, warnings, applied: false };
+            let change = Change {
+                key,
+                before: None,
+                after: object,
+                warnings,
+                applied: false,
+            };
             return self.commit(world, call, change, 201);
         };
         if lock && version.is_empty() {
             return Err(Refusal::no_version(call.kind, name));
         }
         fresh(call.kind, &before, &version, &uid)?;
-        let change = Change { key, before: Some(before), after: object, warnings, applied: false };
+        let change = Change {
+            key,
+            before: Some(before),
+            after: object,
+            warnings,
+            applied: false,
+        };
         self.commit(world, call, change, 200)
     }
 
@@ -213,10 +261,17 @@ impl Door {
         let whole = after.clone();
         let faults = schema().prune(call.kind.kind, &mut after);
         if let Some((path, found)) = faults.misshapen.first() {
-            let fault = format!("json: cannot unmarshal {found} into Go struct field {}.{path}", call.kind.kind);
+            let fault = format!(
+                "json: cannot unmarshal {found} into Go struct field {}.{path}",
+                call.kind.kind
+            );
             return Err(Refusal::bad_request(fault));
         }
-        let said: Vec<String> = faults.unknown.iter().map(|p| format!("unknown field \"{p}\"")).collect();
+        let said: Vec<String> = faults
+            .unknown
+            .iter()
+            .map(|p| format!("unknown field \"{p}\""))
+            .collect();
         let warnings = match call.request.param("fieldValidation") {
             Some("Strict") if !said.is_empty() => {
                 return Err(Refusal::strict_patch(&whole, &said.join(", ")));
@@ -224,14 +279,25 @@ impl Door {
             Some("Ignore") => Vec::new(),
             Some(_) | None => said,
         };
-        let version = body["metadata"]["resourceVersion"].as_str().unwrap_or_default();
+        let version = body["metadata"]["resourceVersion"]
+            .as_str()
+            .unwrap_or_default();
         let uid = body["metadata"]["uid"].as_str().unwrap_or_default();
         fresh(call.kind, &before, version, uid)?;
         if name_of(&after) != name {
-            let message = format!("the name of the object ({}) does not match the name on the URL ({name})", name_of(&after));
+            let message = format!(
+                "the name of the object ({}) does not match the name on the URL ({name})",
+                name_of(&after)
+            );
             return Err(Refusal::bad_request(message));
         }
-        let change = Change { key, before: Some(before), after, warnings, applied: false };
+        let change = Change {
+            key,
+            before: Some(before),
+            after,
+            warnings,
+            applied: false,
+        };
         self.commit(world, call, change, 200)
     }
 
@@ -259,7 +325,9 @@ impl Door {
         let before = self.store.get(&key).cloned();
         let name = call.target.name();
         let uid = wish["metadata"]["uid"].as_str().unwrap_or_default();
-        let version = wish["metadata"]["resourceVersion"].as_str().unwrap_or_default();
+        let version = wish["metadata"]["resourceVersion"]
+            .as_str()
+            .unwrap_or_default();
         match &before {
             Some(before) => fresh(call.kind, before, version, uid)?,
             None if !uid.is_empty() => {
@@ -271,7 +339,13 @@ impl Door {
         super::meta_mut(&mut wish).insert("name".to_owned(), json!(name));
         let after = apply::apply(call, before.as_deref(), wish, world.now)?;
         let status = if before.is_some() { 200 } else { 201 };
-        let change = Change { key, before, after, warnings: Vec::new(), applied: true };
+        let change = Change {
+            key,
+            before,
+            after,
+            warnings: Vec::new(),
+            applied: true,
+        };
         self.commit(world, call, change, status)
     }
 
@@ -284,7 +358,13 @@ impl Door {
         status: u16,
     ) -> Result<Response, Refusal> {
         self.finish(world, call, &mut change)?;
-        let Change { key, before, after, warnings, .. } = change;
+        let Change {
+            key,
+            before,
+            after,
+            warnings,
+            ..
+        } = change;
         if call.dry_run() {
             return Ok(Response::json(status, &after).warned(&warnings));
         }
@@ -316,7 +396,11 @@ impl Door {
             None => {
                 self.store.born(&change.key, after, world.now);
                 let meta = super::meta_mut(after);
-                for key in ["deletionTimestamp", "deletionGracePeriodSeconds", "generation"] {
+                for key in [
+                    "deletionTimestamp",
+                    "deletionGracePeriodSeconds",
+                    "generation",
+                ] {
                     meta.remove(key);
                 }
                 workloads::fill_defaults(kind, after);
@@ -339,7 +423,9 @@ impl Door {
         workloads::validate(kind, &change.key.2, after)?;
         if !change.applied {
             let before = change.before.as_deref();
-            let kept = before.map(|b| b["metadata"]["managedFields"].clone()).filter(|m| !m.is_null());
+            let kept = before
+                .map(|b| b["metadata"]["managedFields"].clone())
+                .filter(|m| !m.is_null());
             let meta = super::meta_mut(after);
             meta.remove("managedFields");
             if let Some(kept) = kept {
@@ -347,7 +433,14 @@ impl Door {
             }
             let manager = call.manager();
             let version = kind.api_version();
-            owners::note_update(kind.kind, &version, before, after, (&manager, sub), world.now);
+            owners::note_update(
+                kind.kind,
+                &version,
+                before,
+                after,
+                (&manager, sub),
+                world.now,
+            );
         }
         Ok(())
     }
@@ -388,14 +481,25 @@ impl Door {
         let object = self.store.get(&key).cloned();
         let object = object.ok_or_else(|| Refusal::not_found(call.kind, name))?;
         let options = delete_options(call)?;
-        let uid = object["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
-        let version = object["metadata"]["resourceVersion"].as_str().unwrap_or_default();
+        let uid = object["metadata"]["uid"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        let version = object["metadata"]["resourceVersion"]
+            .as_str()
+            .unwrap_or_default();
         let wanted = &options["preconditions"];
         if let Some(other) = wanted["uid"].as_str().filter(|other| *other != uid) {
             return Err(Refusal::precondition(call.kind, name, "UID", other, &uid));
         }
         if let Some(other) = wanted["resourceVersion"].as_str().filter(|v| *v != version) {
-            return Err(Refusal::precondition(call.kind, name, "ResourceVersion", other, version));
+            return Err(Refusal::precondition(
+                call.kind,
+                name,
+                "ResourceVersion",
+                other,
+                version,
+            ));
         }
         let dry = call.dry_run() || options["dryRun"] == json!(["All"]);
         let pod = call.kind.plural == "pods";
@@ -404,12 +508,20 @@ impl Door {
         let ends = world.now.unix().saturating_add(grace);
         let marked = marked_for_deletion(&object, ends, grace);
         if dry {
-            return Ok(if waits { Response::json(200, &marked) } else { errors::deleted(call.kind, name, &uid) });
+            return Ok(if waits {
+                Response::json(200, &marked)
+            } else {
+                errors::deleted(call.kind, name, &uid)
+            });
         }
         self.world_refuses(world, call, &key)?;
         if !waits {
             self.vanish(world, &key);
-            return Ok(if pod { Response::json(200, &object) } else { errors::deleted(call.kind, name, &uid) });
+            return Ok(if pod {
+                Response::json(200, &object)
+            } else {
+                errors::deleted(call.kind, name, &uid)
+            });
         }
         let stored = self.store.put(&key, marked);
         if pod && finalizers(&stored) == 0 {
@@ -429,9 +541,18 @@ impl Door {
         };
         let mut after = (*before).clone();
         super::map_mut(&mut after, "spec").insert("replicas".to_owned(), json!(replicas));
-        let change = Change { key: key.clone(), before: Some(before), after, warnings: Vec::new(), applied: false };
+        let change = Change {
+            key: key.clone(),
+            before: Some(before),
+            after,
+            warnings: Vec::new(),
+            applied: false,
+        };
         let answer = self.commit(world, call, change, 200)?;
-        let stored = self.store.get(&key).map(|object| super::list::scale_of(object));
+        let stored = self
+            .store
+            .get(&key)
+            .map(|object| super::list::scale_of(object));
         Ok(stored.map_or(answer, |scale| Response::json(200, &scale)))
     }
 }
@@ -453,27 +574,39 @@ pub(crate) fn decode(call: &Call<'_>, kind: &str) -> Result<(Value, Vec<String>)
         ))
     })?;
     if !object.is_object() {
-        let message = format!("the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; json parse error: json: cannot unmarshal into Go value ({})", summary(body));
+        let message = format!(
+            "the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; json parse error: json: cannot unmarshal into Go value ({})",
+            summary(body)
+        );
         return Err(Refusal::bad_request(message));
     }
     let said = object["kind"].as_str().unwrap_or(kind).to_owned();
     if said != kind {
-        let message = format!("{said} in version \"v1\" cannot be handled as a {kind}: the object is of another kind");
+        let message = format!(
+            "{said} in version \"v1\" cannot be handled as a {kind}: the object is of another kind"
+        );
         return Err(Refusal::bad_request(message));
     }
     let faults = schema().prune(kind, &mut object);
     let refused = |fault: String| {
-        Refusal::bad_request(format!("{kind} in version \"v1\" cannot be handled as a {kind}: {fault}"))
+        Refusal::bad_request(format!(
+            "{kind} in version \"v1\" cannot be handled as a {kind}: {fault}"
+        ))
     };
     if let Some((path, found)) = faults.misshapen.first() {
         let fault = format!("json: cannot unmarshal {found} into Go struct field {kind}.{path}");
         return Err(refused(fault));
     }
-    let said: Vec<String> = faults.unknown.iter().map(|p| format!("unknown field \"{p}\"")).collect();
+    let said: Vec<String> = faults
+        .unknown
+        .iter()
+        .map(|p| format!("unknown field \"{p}\""))
+        .collect();
     match call.request.param("fieldValidation") {
-        Some("Strict") if !said.is_empty() => {
-            Err(refused(format!("strict decoding error: {}", said.join(", "))))
-        }
+        Some("Strict") if !said.is_empty() => Err(refused(format!(
+            "strict decoding error: {}",
+            said.join(", ")
+        ))),
         Some("Ignore") => Ok((object, Vec::new())),
         Some(_) | None => Ok((object, said)),
     }
@@ -498,16 +631,25 @@ fn summary(body: &[u8]) -> String {
 
 fn check_name(kind: &Kind, name: &str) -> Result<(), Refusal> {
     let part = |part: &str| {
-        let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+        let edge =
+            |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
         edge(part.chars().next())
             && edge(part.chars().last())
-            && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+            && part
+                .chars()
+                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
     };
     if name.len() <= NAME_MAX && name.split('.').all(part) {
         return Ok(());
     }
     let why = format!("Invalid value: \"{name}\": {NAME_RULE}");
-    Err(Refusal::invalid(kind, name, "FieldValueInvalid", "metadata.name", &why))
+    Err(Refusal::invalid(
+        kind,
+        name,
+        "FieldValueInvalid",
+        "metadata.name",
+        &why,
+    ))
 }
 
 /// A resourceVersion or uid in the body must be that of the object.
@@ -516,7 +658,8 @@ fn fresh(kind: &Kind, before: &Value, version: &str, uid: &str) -> Result<(), Re
     let name = name_of(before);
     if !uid.is_empty() && meta["uid"] != uid {
         let has = meta["uid"].as_str().unwrap_or_default();
-        let why = format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {has}");
+        let why =
+            format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {has}");
         return Err(Refusal::conflict(kind, name, &why));
     }
     if !version.is_empty() && meta["resourceVersion"] != version {
@@ -582,7 +725,9 @@ fn keep_other_half(kind: &Kind, sub: &str, before: &Value, after: &mut Value) {
 }
 
 pub(crate) fn finalizers(object: &Value) -> usize {
-    object["metadata"]["finalizers"].as_array().map_or(0, Vec::len)
+    object["metadata"]["finalizers"]
+        .as_array()
+        .map_or(0, Vec::len)
 }
 
 fn grace_of(pod: &Value, options: &Value) -> i64 {
@@ -590,14 +735,20 @@ fn grace_of(pod: &Value, options: &Value) -> i64 {
         return 0;
     }
     let asked = options["gracePeriodSeconds"].as_i64();
-    asked.or_else(|| pod["spec"]["terminationGracePeriodSeconds"].as_i64()).unwrap_or(30).max(0)
+    asked
+        .or_else(|| pod["spec"]["terminationGracePeriodSeconds"].as_i64())
+        .unwrap_or(30)
+        .max(0)
 }
 
 /// Returns an object with its deletion noted; one that is leaving already stays as it is.
 pub(crate) fn marked_for_deletion(object: &Value, ends: i64, grace: i64) -> Value {
     let mut marked = object.clone();
     let meta = super::meta_mut(&mut marked);
-    if meta.get("deletionTimestamp").is_some_and(|at| !at.is_null()) {
+    if meta
+        .get("deletionTimestamp")
+        .is_some_and(|at| !at.is_null())
+    {
         return marked;
     }
     let ends = stairway_core::model::Timestamp::from_unix(ends);
@@ -623,7 +774,10 @@ fn delete_options(call: &Call<'_>) -> Result<Value, Refusal> {
     if !options.is_object() {
         return Err(Refusal::bad_request("DeleteOptions must be an object"));
     }
-    let grace = call.request.param("gracePeriodSeconds").and_then(|text| text.parse::<i64>().ok());
+    let grace = call
+        .request
+        .param("gracePeriodSeconds")
+        .and_then(|text| text.parse::<i64>().ok());
     if let Some(seconds) = grace {
         options["gracePeriodSeconds"] = json!(seconds);
     }

@@ -12,7 +12,14 @@ pub(super) struct Learned {
 }
 
 /// Keys whose maps must be the same, with nothing more than recorded.
-const EXACT: [&str; 6] = ["annotations", "data", "details", "managedFields", "taints", "status"];
+const EXACT: [&str; 6] = [
+    "annotations",
+    "data",
+    "details",
+    "managedFields",
+    "taints",
+    "status",
+];
 /// Keys that differ between a kwok node or a renamed image and the world.
 const FREE: [&str; 4] = ["providerID", "capacity", "gitCommit", "lastHeartbeatTime"];
 
@@ -20,7 +27,10 @@ impl Learned {
     /// Returns our resourceVersion for a recorded one of an object.
     pub(super) fn version(&self, object: &str, recorded: &str) -> Option<String> {
         let recorded = recorded.parse().ok()?;
-        self.versions.get(object)?.get(&recorded).map(u64::to_string)
+        self.versions
+            .get(object)?
+            .get(&recorded)
+            .map(u64::to_string)
     }
 
     pub(super) fn uid(&self, recorded: &str) -> Option<&String> {
@@ -34,18 +44,34 @@ impl Learned {
         };
         let known = self.versions.entry(object.to_owned()).or_default();
         let before = *known.entry(recorded).or_insert(ours);
-        assert_eq!(before, ours, "{at}: the version {recorded} of {object} was {before} before");
+        assert_eq!(
+            before, ours,
+            "{at}: the version {recorded} of {object} was {before} before"
+        );
         let sorted: Vec<u64> = known.values().copied().collect();
-        assert!(sorted.is_sorted(), "{at}: versions of {object} lose their order: {known:?}");
+        assert!(
+            sorted.is_sorted(),
+            "{at}: versions of {object} lose their order: {known:?}"
+        );
         let mut distinct = sorted.clone();
         distinct.dedup();
-        assert_eq!(distinct.len(), sorted.len(), "{at}: versions of {object} fall together: {known:?}");
+        assert_eq!(
+            distinct.len(),
+            sorted.len(),
+            "{at}: versions of {object} fall together: {known:?}"
+        );
     }
 
     fn learn_uid(&mut self, recorded: &Value, ours: &Value, at: &str) {
-        let (recorded, ours) = (recorded.as_str().unwrap_or_default(), ours.as_str().unwrap_or_default());
+        let (recorded, ours) = (
+            recorded.as_str().unwrap_or_default(),
+            ours.as_str().unwrap_or_default(),
+        );
         assert_eq!(ours.len(), 36, "{at}: `{ours}` is no uid");
-        let before = self.uids.entry(recorded.to_owned()).or_insert_with(|| ours.to_owned());
+        let before = self
+            .uids
+            .entry(recorded.to_owned())
+            .or_insert_with(|| ours.to_owned());
         assert_eq!(before, ours, "{at}: the uid {recorded}");
     }
 
@@ -54,7 +80,15 @@ impl Learned {
         self.walk(recorded, ours, at, "", "", free);
     }
 
-    fn walk(&mut self, recorded: &Value, ours: &Value, at: &str, path: &str, object: &str, free: &[&str]) {
+    fn walk(
+        &mut self,
+        recorded: &Value,
+        ours: &Value,
+        at: &str,
+        path: &str,
+        object: &str,
+        free: &[&str],
+    ) {
         if free.contains(&path) {
             return;
         }
@@ -62,7 +96,12 @@ impl Learned {
         if let (Some(recorded), Some(ours)) = (recorded.as_object(), ours.as_object()) {
             self.walk_map(recorded, ours, at, path, object, free);
         } else if let (Some(recorded), Some(ours)) = (recorded.as_array(), ours.as_array()) {
-            assert_eq!(recorded.len(), ours.len(), "{place}: {}", Value::Array(ours.clone()));
+            assert_eq!(
+                recorded.len(),
+                ours.len(),
+                "{place}: {}",
+                Value::Array(ours.clone())
+            );
             for (index, (one, other)) in recorded.iter().zip(ours).enumerate() {
                 self.walk(one, other, at, &format!("{path}/{index}"), object, free);
             }
@@ -81,17 +120,30 @@ impl Learned {
         free: &[&str],
     ) {
         let meta = recorded.get("metadata");
-        let name = meta.and_then(|meta| meta.get("name")).and_then(Value::as_str);
-        let kind = recorded.get("kind").and_then(Value::as_str).unwrap_or_default();
+        let name = meta
+            .and_then(|meta| meta.get("name"))
+            .and_then(Value::as_str);
+        let kind = recorded
+            .get("kind")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         let object = name.map_or_else(|| object.to_owned(), str::to_owned);
         let last = path.rsplit('/').next().unwrap_or_default();
         let parent_is_status = kind == "Status";
         let list_meta = last == "metadata" && !recorded.contains_key("name") && path == "/metadata";
-        let whole = parent_is_status || list_meta || EXACT.contains(&last) && !(last == "status" && recorded.contains_key("nodeInfo") || last == "status" && recorded.contains_key("phase"));
+        let whole = parent_is_status
+            || list_meta
+            || EXACT.contains(&last)
+                && !(last == "status" && recorded.contains_key("nodeInfo")
+                    || last == "status" && recorded.contains_key("phase"));
         if whole {
             for key in ours.keys() {
                 let pointer = format!("{path}/{key}");
-                assert!(recorded.contains_key(key) || free.contains(&pointer.as_str()), "{at}{pointer} was not recorded: {}", ours[key]);
+                assert!(
+                    recorded.contains_key(key) || free.contains(&pointer.as_str()),
+                    "{at}{pointer} was not recorded: {}",
+                    ours[key]
+                );
             }
         }
         for (key, value) in recorded {
@@ -108,20 +160,28 @@ impl Learned {
                     self.learn_version(subject, value, has, &format!("{at}{pointer}"));
                 }
                 "uid" => self.learn_uid(value, has, &format!("{at}{pointer}")),
-                "continue" => assert!(has.as_str().is_some_and(|token| token.len() > 20), "{at}{pointer}"),
+                "continue" => assert!(
+                    has.as_str().is_some_and(|token| token.len() > 20),
+                    "{at}{pointer}"
+                ),
                 "image" => assert_eq!(tag(value), tag(has), "{at}{pointer}"),
                 _ => self.walk(value, has, at, &pointer, &object, free),
             }
         }
         if path.contains("/items/") && path.matches('/').count() == 2 {
-            assert!(!ours.contains_key("kind") && !ours.contains_key("apiVersion"), "{at}{path}");
+            assert!(
+                !ours.contains_key("kind") && !ours.contains_key("apiVersion"),
+                "{at}{path}"
+            );
         }
     }
 }
 
 fn tag(image: &Value) -> String {
     let text = image.as_str().unwrap_or_default();
-    text.rsplit_once(':').map_or(text, |(_, tag)| tag).to_owned()
+    text.rsplit_once(':')
+        .map_or(text, |(_, tag)| tag)
+        .to_owned()
 }
 
 /// Times, uids and version numbers inside of texts are told by their kind only.

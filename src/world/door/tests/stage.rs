@@ -19,7 +19,10 @@ pub(super) struct Stage {
 }
 
 fn labels(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-    pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    pairs
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+        .collect()
 }
 
 fn node(name: &str, group: &str) -> Node {
@@ -74,14 +77,26 @@ fn pods() -> Vec<Pod> {
             ("pod-template-generation", "1"),
         ];
         let name = format!("aws-node-p{number:04}");
-        let mut one = pod("kube-system", &name, &format!("node-{letter}"), "DaemonSet/aws-node", &daemon);
+        let mut one = pod(
+            "kube-system",
+            &name,
+            &format!("node-{letter}"),
+            "DaemonSet/aws-node",
+            &daemon,
+        );
         one.tolerates_everything = true;
         pods.push(one);
     }
     for number in 1..=2 {
         let pairs = [("k8s-app", "kube-dns"), ("pod-template-hash", "57bfcb5659")];
         let name = format!("coredns-57bfcb5659-p000{number}");
-        let mut one = pod("kube-system", &name, "node-b", "ReplicaSet/coredns-57bfcb5659", &pairs);
+        let mut one = pod(
+            "kube-system",
+            &name,
+            "node-b",
+            "ReplicaSet/coredns-57bfcb5659",
+            &pairs,
+        );
         one.node_selector = Known::Value(labels(&[("kubernetes.io/hostname", "node-b")]));
         pods.push(one);
     }
@@ -95,7 +110,13 @@ fn pods() -> Vec<Pod> {
             let place = if app == "solo" { "node-e" } else { "node-c" };
             let name = format!("{app}-{hash}-p000{number}");
             let pairs = [("app", app), ("pod-template-hash", hash)];
-            pods.push(pod("shop", &name, place, &format!("ReplicaSet/{app}-{hash}"), &pairs));
+            pods.push(pod(
+                "shop",
+                &name,
+                place,
+                &format!("ReplicaSet/{app}-{hash}"),
+                &pairs,
+            ));
         }
     }
     pods
@@ -141,8 +162,19 @@ pub(super) fn cluster() -> World {
         settings_complete: false,
     });
     seen.nodegroups = Known::Value(vec![group("blue"), group("green")]);
-    let nodes = [("node-a", "blue"), ("node-b", "blue"), ("node-c", "blue"), ("node-d", "green"), ("node-e", "green")];
-    seen.nodes = Known::Value(nodes.iter().map(|(name, group)| node(name, group)).collect());
+    let nodes = [
+        ("node-a", "blue"),
+        ("node-b", "blue"),
+        ("node-c", "blue"),
+        ("node-d", "green"),
+        ("node-e", "green"),
+    ];
+    seen.nodes = Known::Value(
+        nodes
+            .iter()
+            .map(|(name, group)| node(name, group))
+            .collect(),
+    );
     seen.pods = Known::Value(pods());
     let mut web = budget("shop", "web", ("app", "web"), 0);
     web.min_available = Known::Value("3".to_owned());
@@ -205,11 +237,21 @@ impl Stage {
 
     /// Sends a request of the administrator; patches are merge patches unless `media` says otherwise.
     pub(super) fn send(&mut self, method: &str, target: &str, body: &Value) -> (u16, Value) {
-        let media = if method == "PATCH" { "application/merge-patch+json" } else { "application/json" };
+        let media = if method == "PATCH" {
+            "application/merge-patch+json"
+        } else {
+            "application/json"
+        };
         self.send_as(method, target, media, body)
     }
 
-    pub(super) fn send_as(&mut self, method: &str, target: &str, media: &str, body: &Value) -> (u16, Value) {
+    pub(super) fn send_as(
+        &mut self,
+        method: &str,
+        target: &str,
+        media: &str,
+        body: &Value,
+    ) -> (u16, Value) {
         let mut request = Request::new(method, target)
             .with_header("authorization", &format!("Bearer {ADMIN}"))
             .with_header("content-type", media);
@@ -224,7 +266,10 @@ impl Stage {
     /// The same for requests that must go well.
     pub(super) fn done(&mut self, method: &str, target: &str, body: &Value) -> Value {
         let (status, answer) = self.send(method, target, body);
-        assert!((200..300).contains(&status), "{method} {target}: {status} {answer}");
+        assert!(
+            (200..300).contains(&status),
+            "{method} {target}: {status} {answer}"
+        );
         answer
     }
 
@@ -239,10 +284,13 @@ impl Stage {
     }
 
     pub(super) fn watch(&mut self, target: &str) -> Watch {
-        let request = Request::new("GET", target).with_header("authorization", &format!("Bearer {ADMIN}"));
+        let request =
+            Request::new("GET", target).with_header("authorization", &format!("Bearer {ADMIN}"));
         match self.ask(&request) {
             Reply::Watch(watch) => *watch,
-            Reply::Answer(response) => panic!("{target}: {}", String::from_utf8_lossy(&response.body)),
+            Reply::Answer(response) => {
+                panic!("{target}: {}", String::from_utf8_lossy(&response.body))
+            }
         }
     }
 
