@@ -287,12 +287,23 @@ pub(crate) fn is_ready(pod: &Value) -> bool {
     pod["metadata"]["deletionTimestamp"].is_null() && conditions.into_iter().any(holds)
 }
 
+/// A container runs since its pod was made or moved.
+fn start(pod: &mut Value, now: Timestamp) {
+    let running = pod.pointer_mut("/status/containerStatuses/0/state/running");
+    if let Some(running) = running.and_then(Value::as_object_mut) {
+        running
+            .entry("startedAt")
+            .or_insert_with(|| json!(now.to_string()));
+    }
+}
+
 /// Gives conditions that are new or turned the time at which they did.
 pub(crate) fn stamp(before: Option<&Value>, after: &mut Value, now: Timestamp) {
     let old = before
         .map(|before| before["status"]["conditions"].clone())
         .unwrap_or_default();
     let node = after["kind"] == "Node";
+    start(after, now);
     let Some(conditions) = after
         .pointer_mut("/status/conditions")
         .and_then(Value::as_array_mut)

@@ -143,6 +143,9 @@ fn aggregated(group: &str) -> Value {
             if !kind.short.is_empty() {
                 one["shortNames"] = json!(kind.short);
             }
+            if kind.is_common() {
+                one["categories"] = json!(["all"]);
+            }
             if !kind.subs.is_empty() {
                 let subs = kind.subs.iter().map(|sub| {
                     let version = if sub.group.is_empty() { "" } else { VERSION };
@@ -179,6 +182,9 @@ fn resources(group: &str) -> Value {
         });
         if !kind.short.is_empty() {
             one["shortNames"] = json!(kind.short);
+        }
+        if kind.is_common() {
+            one["categories"] = json!(["all"]);
         }
         list.push(one);
         for sub in kind.subs {

@@ -70,13 +70,52 @@ impl Door {
             "daemonsets" | "deployments" => {
                 let moved =
                     before.is_some_and(|b| b["spec"]["template"] != after["spec"]["template"]);
-                if moved && !self.own_workloads.contains(place) {
+                let own = self.own_workloads.contains(place);
+                if moved && !own {
                     self.rollout_effect(world, place, after);
+                }
+                let replicas = before.map(|b| b["spec"]["replicas"].clone());
+                if !own && replicas.is_some_and(|old| old != after["spec"]["replicas"]) {
+                    self.scale_effect(world, place, after);
                 }
             }
             _ => {}
         }
         world.watch();
+    }
+
+    /// The world's own Deployments get or lose pods at once; the scheduler places new ones at the next look.
+    fn scale_effect(&mut self, world: &mut World, place: &Key, after: &Value) {
+        let wanted = usize::try_from(super::number(&after["spec"]["replicas"])).unwrap_or(0);
+        let Known::Value(pods) = &mut world.cluster.pods else {
+            return;
+        };
+        let by_it = |pod: &Pod| {
+            let owner = project::owner_of(pod).map(|(_, name)| name);
+            pod.namespace == place.1
+                && owner.is_some_and(|o| project::deployment_of(&o) == Some(place.2.as_str()))
+        };
+        let mut have = pods.iter().filter(|pod| by_it(pod)).count();
+        while have > wanted {
+            let Some(index) = pods.iter().rposition(by_it) else {
+                return;
+            };
+            pods.remove(index);
+            have -= 1;
+        }
+        let Some(model) = pods.iter().find(|pod| by_it(pod)).cloned() else {
+            return;
+        };
+        for _ in have..wanted {
+            self.names += 1;
+            let name = format!("{}-{:05}", place.2, self.names);
+            let node = None;
+            pods.push(Pod {
+                name,
+                node,
+                ..model.clone()
+            });
+        }
     }
 
     /// A new template begins a rollout; what the world then shows of it is what was written.

@@ -4,7 +4,7 @@ use super::errors::{self, Refusal};
 use super::request::Response;
 use super::select::Selector;
 use super::store::Key;
-use super::{Call, Door, kinds, name_of, number, write};
+use super::{Call, Door, decode, delete, kinds, name_of, number, write};
 use crate::World;
 use serde_json::Value;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ impl Door {
         call: &Call<'_>,
     ) -> Result<Response, Refusal> {
         let name = call.target.name();
-        let (eviction, _) = write::decode(call, "Eviction")?;
+        let (eviction, _) = decode::decode(call, "Eviction")?;
         let said = name_of(&eviction);
         if !said.is_empty() && said != name {
             let message = "name in URL does not match name in Eviction object".to_owned();
@@ -60,7 +60,7 @@ impl Door {
             .unwrap_or(30);
         let ends = world.now.unix().saturating_add(grace);
         self.store
-            .put(&key, write::marked_for_deletion(&pod, ends, grace));
+            .put(&key, delete::marked_for_deletion(&pod, ends, grace));
         self.world_loses_answer(world, call, &key)?;
         Ok(errors::success(201))
     }

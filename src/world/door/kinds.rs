@@ -382,6 +382,14 @@ impl Kind {
             || matches!(self.plural, "poddisruptionbudgets" | "pods")
     }
 
+    /// Returns true for what `kubectl get all` shows.
+    pub(crate) fn is_common(&self) -> bool {
+        matches!(
+            self.plural,
+            "pods" | "services" | "daemonsets" | "deployments" | "replicasets" | "statefulsets"
+        )
+    }
+
     /// Returns the warning of a deprecated kind.
     pub(crate) fn deprecation(&self) -> Option<&'static str> {
         let found = DEPRECATED.iter().find(|(plural, _)| *plural == self.plural);

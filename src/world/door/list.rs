@@ -318,6 +318,15 @@ pub(crate) fn base64(bytes: &[u8]) -> String {
     text
 }
 
+/// Writes the bytes of a Secret as JSON does: the ordinary alphabet, with padding.
+pub(crate) fn base64_padded(bytes: &[u8]) -> String {
+    let mut text = base64(bytes).replace('-', "+").replace('_', "/");
+    while !text.len().is_multiple_of(4) {
+        text.push('=');
+    }
+    text
+}
+
 fn unbase64(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     let (mut group, mut bits) = (0_u32, 0);

@@ -21,15 +21,18 @@
 //! | `request`, `route`, `kinds` | what is asked, and of what |
 //! | `auth`, `faults`, `errors` | who may, what fails, and how refusals look |
 //! | `store` | objects, versions, history |
-//! | `project`, `carry`, `control` | from the world to objects, and what controllers do |
+//! | `project`, `carry`, `control`, `workloads`, `counts` | from the world to objects, and what controllers do |
 //! | `list`, `select`, `watch`, `table` | reads |
-//! | `write`, `patch`, `apply`, `owners`, `evict`, `effects` | writes, and what they do to the world |
+//! | `decode`, `protobuf`, `write`, `delete`, `patch`, `apply`, `owners`, `evict`, `effects` | writes, and what they do to the world |
 //! | `schema`, `discovery`, `openapi`, `metrics` | what the server says of itself |
 
 mod apply;
 mod auth;
 mod carry;
 mod control;
+mod counts;
+mod decode;
+mod delete;
 mod discovery;
 mod effects;
 mod errors;
@@ -42,6 +45,7 @@ mod openapi;
 mod owners;
 mod patch;
 mod project;
+mod protobuf;
 mod request;
 mod route;
 mod schema;
@@ -335,7 +339,7 @@ impl Door {
     }
 
     fn review(&self, call: &Call<'_>, caller: &Caller) -> Result<Response, Refusal> {
-        let (review, _) = write::decode(call, call.kind.kind)?;
+        let (review, _) = decode::decode(call, call.kind.kind)?;
         Ok(match call.kind.plural {
             "selfsubjectaccessreviews" => self.authority.access_review(caller, &review),
             "selfsubjectrulesreviews" => self.authority.rules_review(caller, &review),

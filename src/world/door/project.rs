@@ -42,6 +42,7 @@ pub(crate) fn all(world: &World, own: &BTreeSet<Key>) -> Vec<(Key, Value)> {
             .iter()
             .map(|node| (key("Node", "", &node.name), node_picture(world, node))),
     );
+    pictures.extend(world.cluster.nodes.items().iter().map(node_lease));
     let workloads = workloads(world);
     pictures.extend(workloads.into_iter().filter(|(key, _)| !own.contains(key)));
     for pod in world.cluster.pods.items() {
@@ -52,8 +53,9 @@ pub(crate) fn all(world: &World, own: &BTreeSet<Key>) -> Vec<(Key, Value)> {
         ));
     }
     for pdb in world.cluster.pdbs.items() {
+        let draws = drawn(world, pdb);
         let place = key("PodDisruptionBudget", &pdb.namespace, &pdb.name);
-        pictures.push((place, budget_picture(pdb)));
+        pictures.push((place, budget_picture(pdb, draws)));
     }
     pictures
 }
@@ -91,7 +93,7 @@ fn namespaces(world: &World) -> Vec<(Key, Value)> {
         .collect()
 }
 
-fn node_picture(world: &World, node: &Node) -> Value {
+fn node_labels(world: &World, node: &Node) -> BTreeMap<String, String> {
     let mut labels: BTreeMap<String, String> = BTreeMap::from([
         ("kubernetes.io/arch".to_owned(), "amd64".to_owned()),
         ("kubernetes.io/hostname".to_owned(), node.name.clone()),
@@ -142,6 +144,15 @@ fn node_picture(world: &World, node: &Node) -> Value {
         }
         Some(_) | None => {}
     }
+    labels
+}
+
+fn node_picture(world: &World, node: &Node) -> Value {
+    let labels = node_labels(world, node);
+    let group = node
+        .nodegroup
+        .as_deref()
+        .and_then(|name| world.nodegroup(name));
     let zone = node.zone.value().map_or("zone-1", String::as_str);
     let instance = Digest::of(node.name.as_bytes());
     let mut spec = json!({"providerID": format!("aws:///{zone}/i-{}", &instance.hex()[..17])});
@@ -163,6 +174,17 @@ fn node_picture(world: &World, node: &Node) -> Value {
         "spec": spec,
         "status": node_status(node),
     })
+}
+
+/// A kubelet's lease; its renewals, six in a minute and node, would bury every other change.
+fn node_lease(node: &Node) -> (Key, Value) {
+    let lease = json!({
+        "kind": "Lease",
+        "apiVersion": "coordination.k8s.io/v1",
+        "metadata": {"name": node.name, "namespace": "kube-node-lease"},
+        "spec": {"holderIdentity": node.name, "leaseDurationSeconds": 40},
+    });
+    (key("Lease", "kube-node-lease", &node.name), lease)
 }
 
 /// The world knows keys; value and effect are those of the group, or of a mark.
@@ -417,12 +439,15 @@ fn volumes(pod: &Pod) -> Vec<(Key, Value)> {
 }
 
 /// A budget; what its spec says when nobody recorded it follows from what it allows.
-fn budget_picture(pdb: &Pdb) -> Value {
+fn budget_picture(pdb: &Pdb, drawn: usize) -> Value {
     let mut spec = json!({"selector": {"matchLabels": pdb.selector}});
     match (pdb.min_available.value(), pdb.max_unavailable.value()) {
         (Some(least), _) => spec["minAvailable"] = count_or_share(least),
         (None, Some(most)) => spec["maxUnavailable"] = count_or_share(most),
-        (None, None) => spec["maxUnavailable"] = json!(pdb.allowed.value().copied().unwrap_or(1)),
+        (None, None) => {
+            let allowed = pdb.allowed.value().copied().unwrap_or(1) as usize;
+            spec["maxUnavailable"] = json!(allowed + drawn);
+        }
     }
     if pdb.evicts_unhealthy.value() == Some(&true) {
         spec["unhealthyPodEvictionPolicy"] = json!("AlwaysAllow");
@@ -433,6 +458,13 @@ fn budget_picture(pdb: &Pdb) -> Value {
         "metadata": {"name": pdb.name, "namespace": pdb.namespace},
         "spec": spec,
     })
+}
+
+/// Returns how many pods on their way draw on a budget: with them it allows what it did in peace.
+fn drawn(world: &World, pdb: &Pdb) -> usize {
+    let name = format!("{}/{}", pdb.namespace, pdb.name);
+    let roaming = world.books.roaming.values();
+    roaming.filter(|one| one.budgets.contains(&name)).count()
 }
 
 fn count_or_share(text: &str) -> Value {

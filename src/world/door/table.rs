@@ -207,6 +207,38 @@ fn cells_of(kind: &Kind, object: &Value, now: Timestamp) -> Vec<Value> {
             json!(number(&status["disruptionsAllowed"])),
             age,
         ],
+        "daemonsets" | "deployments" | "replicasets" | "statefulsets" => {
+            workload(kind, object, name, age)
+        }
+        "leases" => vec![
+            name,
+            json!(spec["holderIdentity"].as_str().unwrap_or_default()),
+            age,
+        ],
+        "namespaces" => vec![name, status["phase"].clone(), age],
+        "configmaps" => vec![
+            name,
+            json!(size(&object["data"]) + size(&object["binaryData"])),
+            age,
+        ],
+        "secrets" => vec![
+            name,
+            object["type"].clone(),
+            json!(size(&object["data"])),
+            age,
+        ],
+        "endpoints" => vec![name, json!("<none>"), age],
+        "validatingwebhookconfigurations" | "mutatingwebhookconfigurations" => {
+            vec![name, json!(size(&object["webhooks"])), age]
+        }
+        "events" => event(object, name, now),
+        _ => vec![name, age],
+    }
+}
+
+fn workload(kind: &Kind, object: &Value, name: Value, age: Value) -> Vec<Value> {
+    let (spec, status) = (&object["spec"], &object["status"]);
+    match kind.plural {
         "daemonsets" => {
             let mut cells = vec![name];
             for key in [
@@ -246,7 +278,7 @@ fn cells_of(kind: &Kind, object: &Value, now: Timestamp) -> Vec<Value> {
             cells.extend(containers(object));
             cells
         }
-        "statefulsets" => {
+        _ => {
             let ready = format!(
                 "{}/{}",
                 number(&status["readyReplicas"]),
@@ -256,29 +288,6 @@ fn cells_of(kind: &Kind, object: &Value, now: Timestamp) -> Vec<Value> {
             cells.extend(containers(object).into_iter().take(2));
             cells
         }
-        "leases" => vec![
-            name,
-            json!(spec["holderIdentity"].as_str().unwrap_or_default()),
-            age,
-        ],
-        "namespaces" => vec![name, status["phase"].clone(), age],
-        "configmaps" => vec![
-            name,
-            json!(size(&object["data"]) + size(&object["binaryData"])),
-            age,
-        ],
-        "secrets" => vec![
-            name,
-            object["type"].clone(),
-            json!(size(&object["data"])),
-            age,
-        ],
-        "endpoints" => vec![name, json!("<none>"), age],
-        "validatingwebhookconfigurations" | "mutatingwebhookconfigurations" => {
-            vec![name, json!(size(&object["webhooks"])), age]
-        }
-        "events" => event(object, name, now),
-        _ => vec![name, age],
     }
 }
 

@@ -5,13 +5,11 @@ use super::kinds::Kind;
 use super::request::Response;
 use super::schema::schema;
 use super::store::Key;
-use super::{Call, Door, JSON, apply, name_of, number, owners, patch, workloads};
+use super::{Call, Door, apply, decode, name_of, number, owners, patch, workloads};
 use crate::World;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-/// How many characters of a body a message quotes (apiserver, `summarizeData`).
-const QUOTED_MAX: usize = 30;
 /// The longest name of an object (RFC 1123 subdomain).
 const NAME_MAX: usize = 253;
 const NAME_RULE: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
@@ -64,7 +62,7 @@ impl Door {
     }
 
     fn create(&mut self, world: &mut World, call: &Call<'_>) -> Result<Response, Refusal> {
-        let (mut object, warnings) = decode(call, call.kind.kind)?;
+        let (mut object, warnings) = decode::decode(call, call.kind.kind)?;
         let namespace = call.key("").1;
         self.place(call, &mut object)?;
         let name = match name_of(&object) {
@@ -108,10 +106,9 @@ impl Door {
         if self.store.get(&key).is_some() {
             return Err(Refusal::exists(call.kind, name));
         }
-        if call.kind.has_status() && call.kind.plural != "nodes" {
-            if let Some(map) = object.as_object_mut() {
-                map.remove("status");
-            }
+        let computed = call.kind.has_status() && call.kind.plural != "nodes";
+        if let Some(map) = object.as_object_mut().filter(|_| computed) {
+            map.remove("status");
         }
         let change = Change {
             key,
@@ -168,7 +165,7 @@ impl Door {
 
     fn replace(&mut self, world: &mut World, call: &Call<'_>) -> Result<Response, Refusal> {
         let name = call.target.name();
-        let (mut object, warnings) = decode(call, call.kind.kind)?;
+        let (mut object, warnings) = decode::decode(call, call.kind.kind)?;
         self.place(call, &mut object)?;
         let said = name_of(&object).to_owned();
         if said != name {
@@ -252,45 +249,7 @@ impl Door {
         let Some(before) = self.store.get(&key).cloned() else {
             return Err(Refusal::not_found(call.kind, name));
         };
-        let mut after = (*before).clone();
-        match media {
-            "application/json-patch+json" => after = patch::json(&after, &body)?,
-            "application/merge-patch+json" => patch::merge(&mut after, &body),
-            _ => patch::strategic(call.kind.kind, &mut after, &body),
-        }
-        let whole = after.clone();
-        let faults = schema().prune(call.kind.kind, &mut after);
-        if let Some((path, found)) = faults.misshapen.first() {
-            let fault = format!(
-                "json: cannot unmarshal {found} into Go struct field {}.{path}",
-                call.kind.kind
-            );
-            return Err(Refusal::bad_request(fault));
-        }
-        let said: Vec<String> = faults
-            .unknown
-            .iter()
-            .map(|p| format!("unknown field \"{p}\""))
-            .collect();
-        let warnings = match call.request.param("fieldValidation") {
-            Some("Strict") if !said.is_empty() => {
-                return Err(Refusal::strict_patch(&whole, &said.join(", ")));
-            }
-            Some("Ignore") => Vec::new(),
-            Some(_) | None => said,
-        };
-        let version = body["metadata"]["resourceVersion"]
-            .as_str()
-            .unwrap_or_default();
-        let uid = body["metadata"]["uid"].as_str().unwrap_or_default();
-        fresh(call.kind, &before, version, uid)?;
-        if name_of(&after) != name {
-            let message = format!(
-                "the name of the object ({}) does not match the name on the URL ({name})",
-                name_of(&after)
-            );
-            return Err(Refusal::bad_request(message));
-        }
+        let (after, warnings) = patched(call, media, &before, &body)?;
         let change = Change {
             key,
             before: Some(before),
@@ -445,91 +404,6 @@ impl Door {
         Ok(())
     }
 
-    fn delete_all(&mut self, world: &mut World, call: &Call<'_>) -> Result<Response, Refusal> {
-        let selector = self.selector(call)?;
-        let namespace = call.key("").1;
-        let names: Vec<String> = self
-            .store
-            .of_kind(call.kind.id())
-            .filter(|(key, object)| key.1 == namespace && selector.matches(object))
-            .map(|(key, _)| key.2.clone())
-            .collect();
-        let mut items = Vec::new();
-        for name in names {
-            let key = call.key(&name);
-            if let Some(object) = self.store.get(&key) {
-                items.push((**object).clone());
-            }
-            self.delete(world, call, &name)?;
-        }
-        let list = json!({
-            "kind": super::list::list_kind(call),
-            "apiVersion": call.kind.api_version(),
-            "metadata": {"resourceVersion": self.store.revision().to_string()},
-            "items": items,
-        });
-        Ok(Response::text(200, JSON, list.to_string()))
-    }
-
-    fn delete(
-        &mut self,
-        world: &mut World,
-        call: &Call<'_>,
-        name: &str,
-    ) -> Result<Response, Refusal> {
-        let key = call.key(name);
-        let object = self.store.get(&key).cloned();
-        let object = object.ok_or_else(|| Refusal::not_found(call.kind, name))?;
-        let options = delete_options(call)?;
-        let uid = object["metadata"]["uid"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned();
-        let version = object["metadata"]["resourceVersion"]
-            .as_str()
-            .unwrap_or_default();
-        let wanted = &options["preconditions"];
-        if let Some(other) = wanted["uid"].as_str().filter(|other| *other != uid) {
-            return Err(Refusal::precondition(call.kind, name, "UID", other, &uid));
-        }
-        if let Some(other) = wanted["resourceVersion"].as_str().filter(|v| *v != version) {
-            return Err(Refusal::precondition(
-                call.kind,
-                name,
-                "ResourceVersion",
-                other,
-                version,
-            ));
-        }
-        let dry = call.dry_run() || options["dryRun"] == json!(["All"]);
-        let pod = call.kind.plural == "pods";
-        let grace = if pod { grace_of(&object, &options) } else { 0 };
-        let waits = finalizers(&object) > 0 || grace > 0 || call.kind.plural == "namespaces";
-        let ends = world.now.unix().saturating_add(grace);
-        let marked = marked_for_deletion(&object, ends, grace);
-        if dry {
-            return Ok(if waits {
-                Response::json(200, &marked)
-            } else {
-                errors::deleted(call.kind, name, &uid)
-            });
-        }
-        self.world_refuses(world, call, &key)?;
-        if !waits {
-            self.vanish(world, &key);
-            return Ok(if pod {
-                Response::json(200, &object)
-            } else {
-                errors::deleted(call.kind, name, &uid)
-            });
-        }
-        let stored = self.store.put(&key, marked);
-        if pod && finalizers(&stored) == 0 {
-            self.dying.insert(key);
-        }
-        Ok(Response::json(200, &stored))
-    }
-
     fn rescale(&mut self, world: &mut World, call: &Call<'_>) -> Result<Response, Refusal> {
         let key = call.key(call.target.name());
         let before = self.store.get(&key).cloned();
@@ -557,76 +431,51 @@ impl Door {
     }
 }
 
-/// Reads the object of a POST or PUT; unknown fields are dropped, refused or warned of.
-pub(crate) fn decode(call: &Call<'_>, kind: &str) -> Result<(Value, Vec<String>), Refusal> {
-    let header = call.request.header("content-type");
-    let media = header.split(';').next().unwrap_or_default().trim();
-    if !matches!(media, "" | "application/json") {
-        let message = "the body of the request was in an unknown format - accepted media types include: application/json";
-        return Err(Refusal::new(415, "UnsupportedMediaType", message));
+/// Returns a patched object and what the server warns of.
+fn patched(
+    call: &Call<'_>,
+    media: &str,
+    before: &Value,
+    body: &Value,
+) -> Result<(Value, Vec<String>), Refusal> {
+    let name = call.target.name();
+    let mut after = before.clone();
+    match media {
+        "application/json-patch+json" => after = patch::json(&after, body)?,
+        "application/merge-patch+json" => patch::merge(&mut after, body),
+        _ => patch::strategic(call.kind.kind, &mut after, body),
     }
-    let body = &call.request.body;
-    let mut object: Value = serde_json::from_slice(body).map_err(|error| {
-        let why = if error.is_eof() { "unexpected end of JSON input".to_owned() } else { error.to_string() };
-        Refusal::bad_request(format!(
-            "the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; json parse error: {why} ({})",
-            summary(body)
-        ))
-    })?;
-    if !object.is_object() {
-        let message = format!(
-            "the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; json parse error: json: cannot unmarshal into Go value ({})",
-            summary(body)
-        );
-        return Err(Refusal::bad_request(message));
-    }
-    let said = object["kind"].as_str().unwrap_or(kind).to_owned();
-    if said != kind {
-        let message = format!(
-            "{said} in version \"v1\" cannot be handled as a {kind}: the object is of another kind"
-        );
-        return Err(Refusal::bad_request(message));
-    }
-    let faults = schema().prune(kind, &mut object);
-    let refused = |fault: String| {
-        Refusal::bad_request(format!(
-            "{kind} in version \"v1\" cannot be handled as a {kind}: {fault}"
-        ))
-    };
+    let whole = after.clone();
+    let faults = schema().prune(call.kind.kind, &mut after);
     if let Some((path, found)) = faults.misshapen.first() {
-        let fault = format!("json: cannot unmarshal {found} into Go struct field {kind}.{path}");
-        return Err(refused(fault));
+        let fault = format!(
+            "json: cannot unmarshal {found} into Go struct field {}.{path}",
+            call.kind.kind
+        );
+        return Err(Refusal::bad_request(fault));
     }
     let said: Vec<String> = faults
         .unknown
         .iter()
-        .map(|p| format!("unknown field \"{p}\""))
+        .map(|path| format!("unknown field \"{path}\""))
         .collect();
-    match call.request.param("fieldValidation") {
-        Some("Strict") if !said.is_empty() => Err(refused(format!(
-            "strict decoding error: {}",
-            said.join(", ")
-        ))),
-        Some("Ignore") => Ok((object, Vec::new())),
-        Some(_) | None => Ok((object, said)),
-    }
-}
-
-/// As apiserver quotes a body: JSON as it is, anything else in hex, and the beginning only.
-fn summary(body: &[u8]) -> String {
-    if body.is_empty() {
-        return "<empty>".to_owned();
-    }
-    let head = &body[..body.len().min(QUOTED_MAX)];
-    let mut text = if body.starts_with(b"{") {
-        String::from_utf8_lossy(head).into_owned()
-    } else {
-        head.iter().map(|byte| format!("{byte:02x}")).collect()
+    let warnings = match call.request.param("fieldValidation") {
+        Some("Strict") if !said.is_empty() => {
+            return Err(Refusal::strict_patch(&whole, &said.join(", ")));
+        }
+        Some("Ignore") => Vec::new(),
+        Some(_) | None => said,
     };
-    if body.len() > QUOTED_MAX {
-        text.push_str(" ...");
+    let text = |key: &str| after["metadata"][key].as_str().unwrap_or_default();
+    fresh(call.kind, before, text("resourceVersion"), text("uid"))?;
+    if name_of(&after) != name {
+        let message = format!(
+            "the name of the object ({}) does not match the name on the URL ({name})",
+            name_of(&after)
+        );
+        return Err(Refusal::bad_request(message));
     }
-    text
+    Ok((after, warnings))
 }
 
 fn check_name(kind: &Kind, name: &str) -> Result<(), Refusal> {
@@ -728,58 +577,4 @@ pub(crate) fn finalizers(object: &Value) -> usize {
     object["metadata"]["finalizers"]
         .as_array()
         .map_or(0, Vec::len)
-}
-
-fn grace_of(pod: &Value, options: &Value) -> i64 {
-    if pod["spec"]["nodeName"].is_null() {
-        return 0;
-    }
-    let asked = options["gracePeriodSeconds"].as_i64();
-    asked
-        .or_else(|| pod["spec"]["terminationGracePeriodSeconds"].as_i64())
-        .unwrap_or(30)
-        .max(0)
-}
-
-/// Returns an object with its deletion noted; one that is leaving already stays as it is.
-pub(crate) fn marked_for_deletion(object: &Value, ends: i64, grace: i64) -> Value {
-    let mut marked = object.clone();
-    let meta = super::meta_mut(&mut marked);
-    if meta
-        .get("deletionTimestamp")
-        .is_some_and(|at| !at.is_null())
-    {
-        return marked;
-    }
-    let ends = stairway_core::model::Timestamp::from_unix(ends);
-    meta.insert("deletionTimestamp".to_owned(), json!(ends.to_string()));
-    meta.insert("deletionGracePeriodSeconds".to_owned(), json!(grace));
-    if let Some(generation) = meta.get("generation").and_then(Value::as_i64) {
-        meta.insert("generation".to_owned(), json!(generation + 1));
-    }
-    if object["kind"] == "Namespace" {
-        super::map_mut(&mut marked, "status").insert("phase".to_owned(), json!("Terminating"));
-    }
-    marked
-}
-
-/// Reads DeleteOptions from the body and the parameters.
-fn delete_options(call: &Call<'_>) -> Result<Value, Refusal> {
-    let mut options = json!({});
-    if !call.request.body.is_empty() {
-        options = serde_json::from_slice(&call.request.body).map_err(|error| {
-            Refusal::bad_request(format!("error decoding DeleteOptions: {error}"))
-        })?;
-    }
-    if !options.is_object() {
-        return Err(Refusal::bad_request("DeleteOptions must be an object"));
-    }
-    let grace = call
-        .request
-        .param("gracePeriodSeconds")
-        .and_then(|text| text.parse::<i64>().ok());
-    if let Some(seconds) = grace {
-        options["gracePeriodSeconds"] = json!(seconds);
-    }
-    Ok(options)
 }

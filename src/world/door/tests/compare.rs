@@ -131,11 +131,10 @@ impl Learned {
         let last = path.rsplit('/').next().unwrap_or_default();
         let parent_is_status = kind == "Status";
         let list_meta = last == "metadata" && !recorded.contains_key("name") && path == "/metadata";
-        let whole = parent_is_status
-            || list_meta
-            || EXACT.contains(&last)
-                && !(last == "status" && recorded.contains_key("nodeInfo")
-                    || last == "status" && recorded.contains_key("phase"));
+        // Of nodes and pods the recordings kept some fields of the status only.
+        let cut = last == "status"
+            && (recorded.contains_key("nodeInfo") || recorded.contains_key("phase"));
+        let whole = parent_is_status || list_meta || EXACT.contains(&last) && !cut;
         if whole {
             for key in ours.keys() {
                 let pointer = format!("{path}/{key}");

@@ -234,6 +234,12 @@ fn nodes_are_listed_patched_and_refused_as_recorded() {
     for number in ["17", "18", "19", "20"] {
         play.row(number);
     }
+    unknown_fields(&mut play);
+    expired_versions(&mut play);
+    play.covers(7..=25);
+}
+
+fn unknown_fields(play: &mut Play) {
     let quoted = ["/message", "/details/causes/0/message"];
     let refused = play.row_with("21", &quoted, |_| {});
     let message = refused["message"].as_str().expect("a message");
@@ -246,7 +252,9 @@ fn nodes_are_listed_patched_and_refused_as_recorded() {
         "{message}"
     );
     play.row("22");
-    // Expired pages and versions.
+}
+
+fn expired_versions(play: &mut Play) {
     let first = play.stage.get("/api/v1/nodes?limit=2");
     let token = first["metadata"]["continue"]
         .as_str()
@@ -275,7 +283,6 @@ fn nodes_are_listed_patched_and_refused_as_recorded() {
     let (events, ended) = play.stage.poll(&mut watch, 0);
     play.events("25", &events);
     assert!(ended);
-    play.covers(7..=25);
 }
 
 #[test]
@@ -369,7 +376,12 @@ fn workloads_roll_out_as_recorded() {
         "{last}"
     );
     play.played.insert(name);
-    // A DaemonSet.
+    daemons_roll_out(&mut play);
+    play.row("43");
+    play.covers(37..=43);
+}
+
+fn daemons_roll_out(play: &mut Play) {
     let before = play.stage.door.revision();
     let image = json!({"spec": {"template": {"spec": {"containers": [{"name": "aws-node", "image": "images.example/vpc-cni:v1.20.0"}]}}}});
     let media = "application/strategic-merge-patch+json";
@@ -383,7 +395,7 @@ fn workloads_roll_out_as_recorded() {
     let path = play
         .watched("42")
         .replace("resourceVersion=6010", &format!("resourceVersion={before}"));
-    let events = rollout(&mut play, &path);
+    let events = rollout(play, &path);
     let (name, recorded) = recording("42");
     let recorded = recorded["response"]["body"].as_array().expect("events");
     play.learned.same(
@@ -409,8 +421,6 @@ fn workloads_roll_out_as_recorded() {
         .collect();
     assert!(counts.is_sorted() && counts.len() > 3, "{counts:?}");
     play.played.insert(name);
-    play.row("43");
-    play.covers(37..=43);
 }
 
 /// Lets a rollout end, and returns what a watch tells of it.
@@ -467,7 +477,16 @@ fn watches_tell_what_was_recorded() {
     events.extend(more);
     assert!(!ended);
     play.events("44", &events);
-    // Bookmarks, and the end without a word.
+    bookmarks(&mut play);
+    one_object(&mut play);
+    play.row("74");
+    play.covers(44..=48);
+    play.covers(74..=74);
+}
+
+/// Bookmarks, and the end without a word.
+fn bookmarks(play: &mut Play) {
+    let maps = "/api/v1/namespaces/shop/configmaps";
     let path = play
         .watched("45")
         .replace("7005", &play.stage.door.revision().to_string());
@@ -491,7 +510,10 @@ fn watches_tell_what_was_recorded() {
     let mut watch = play.stage.watch(&play.watched("46"));
     let (events, _) = play.stage.poll(&mut watch, 0);
     play.events("46", &events);
-    // One object.
+}
+
+fn one_object(play: &mut Play) {
+    let maps = "/api/v1/namespaces/shop/configmaps";
     play.stage
         .done("POST", maps, &settings("w-three", &json!({"a": "1"})));
     let mut watch = play.stage.watch(&play.watched("47"));
@@ -519,9 +541,6 @@ fn watches_tell_what_was_recorded() {
     assert_eq!(play.stage.poll(&mut watch, 4), (Vec::new(), false));
     assert_eq!(play.stage.poll(&mut watch, 5), (Vec::new(), true));
     play.events("48", &[]);
-    play.row("74");
-    play.covers(44..=48);
-    play.covers(74..=74);
 }
 
 #[test]
