@@ -28,6 +28,12 @@ impl Door {
     ///
     /// To be called after each step of the clock and after each tool that changed the world.
     pub fn observe(&mut self, world: &mut World) {
+        self.seen_at = Some(world.now);
+        let idle = self.rollouts.is_empty() && self.own_workloads.is_empty();
+        let looked = self.looked_at == Some(self.store.revision());
+        if idle && looked && self.seen.as_deref() == Some(&world.cluster) {
+            return;
+        }
         self.let_pods_die(world);
         self.end_namespaces(world);
         self.run_own_workloads(world);
@@ -35,7 +41,8 @@ impl Door {
         self.taint_nodes(world.now);
         self.count_budgets(world);
         self.count_workloads(world);
-        self.seen_at = Some(world.now);
+        self.looked_at = Some(self.store.revision());
+        self.opened = true;
     }
 
     /// Stores what is there from the start beside what the world shows.
@@ -103,10 +110,10 @@ impl Door {
             let mut object = picture.clone();
             self.follow_template(place, &mut object);
             self.fill_owner(place, &mut object);
-            let at = if self.seen_at.is_none() {
-                made_at(world)
-            } else {
+            let at = if self.opened {
                 world.now
+            } else {
+                made_at(world)
             };
             self.store.born(place, &mut object, at);
             stamp(None, &mut object, world.now);

@@ -117,6 +117,10 @@ pub struct Door {
     pictures: BTreeMap<Key, Value>,
     seen: Option<Box<Observation>>,
     seen_at: Option<Timestamp>,
+    /// The version at which controllers had nothing left to do.
+    looked_at: Option<u64>,
+    /// False until the first look is over: what it finds is as old as the cluster.
+    opened: bool,
     rollouts: BTreeMap<Key, Rollout>,
     /// Budgets that a client wrote: the door counts for them, not the world.
     own_budgets: BTreeSet<Key>,
@@ -183,6 +187,8 @@ impl Door {
             pictures: BTreeMap::new(),
             seen: None,
             seen_at: None,
+            looked_at: None,
+            opened: false,
             rollouts: BTreeMap::new(),
             own_budgets: BTreeSet::new(),
             own_workloads: BTreeSet::new(),
@@ -300,6 +306,7 @@ impl Door {
             return Err(Refusal::too_large(Request::BODY_MAX));
         }
         let accept = Accept::read(request.header("accept"))?;
+        known(world, kind)?;
         let call = Call {
             request,
             target,
@@ -345,6 +352,24 @@ impl Door {
             "selfsubjectrulesreviews" => self.authority.rules_review(caller, &review),
             _ => auth::who_am_i(caller),
         })
+    }
+}
+
+/// What nobody could read of a recorded cluster cannot be read here either: no answer, and not an empty one.
+fn known(world: &World, kind: &Kind) -> Result<(), Refusal> {
+    let cluster = &world.cluster;
+    let why = match kind.plural {
+        "nodes" => cluster.nodes.unknown(),
+        "pods" => cluster.pods.unknown(),
+        "poddisruptionbudgets" => cluster.pdbs.unknown(),
+        _ => None,
+    };
+    match why {
+        Some(why) => {
+            let message = format!("{} cannot be told: {why}", kind.plural);
+            Err(Refusal::new(503, "ServiceUnavailable", message))
+        }
+        None => Ok(()),
     }
 }
 

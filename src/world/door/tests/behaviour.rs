@@ -336,7 +336,11 @@ fn answers_are_cut_slow_lost_and_stale() {
         &format!("{NODES}/node-a"),
         &json!({"spec": {"unschedulable": false}}),
     );
-    stage.poll(&mut watch, 0);
+    let (events, _) = stage.poll(&mut watch, 0);
+    assert_eq!(
+        events.last().map(|event| &event["type"]),
+        Some(&json!("MODIFIED"))
+    );
     assert!(stage.door.revoke(ADMIN));
     assert_eq!(stage.answer(&asked("GET", NODES)).status, 401);
 }
@@ -358,16 +362,14 @@ fn the_worlds_own_faults_meet_writes() {
     assert!(stage.world.cluster.nodes.items()[0].unschedulable);
 }
 
-#[test]
-fn roles_bind_verbs_resources_names_and_namespaces() {
-    let mut world = cluster();
+fn bot() -> DoorOptions {
     let binding = |name: &str, namespace: Option<&str>, rule: Value| Binding {
         name: name.to_owned(),
         subject: Subject::User("bot".to_owned()),
         namespace: namespace.map(str::to_owned),
         role: json!({"kind": "ClusterRole", "metadata": {"name": name}, "rules": [rule]}),
     };
-    let options = DoorOptions {
+    DoorOptions {
         users: vec![User {
             name: "bot".to_owned(),
             groups: Vec::new(),
@@ -396,8 +398,13 @@ fn roles_bind_verbs_resources_names_and_namespaces() {
             ),
         ],
         ..DoorOptions::default()
-    };
-    let mut door = Door::new(&mut world, options);
+    }
+}
+
+#[test]
+fn roles_bind_verbs_resources_names_and_namespaces() {
+    let mut world = cluster();
+    let mut door = Door::new(&mut world, bot());
     let rows: [(&str, &str, u16); 11] = [
         ("GET", "/api/v1/nodes/node-a", 200),
         ("GET", "/api/v1/nodes", 403),
@@ -645,6 +652,13 @@ fn hostile_requests_are_refused_and_change_nothing() {
             }
         }
     }
+    assert_eq!(stage.door.revision(), before, "nothing was stored");
+    assert!(matches!(stage.world.cluster.nodes, Known::Value(_)));
+}
+
+#[test]
+fn queries_that_cannot_be_read_are_400() {
+    let mut stage = stage();
     for query in [
         "limit=x",
         "limit=-1",
@@ -666,8 +680,6 @@ fn hostile_requests_are_refused_and_change_nothing() {
             "{query}: {answer}"
         );
     }
-    assert_eq!(stage.door.revision(), before, "nothing was stored");
-    assert!(matches!(stage.world.cluster.nodes, Known::Value(_)));
 }
 
 #[test]
@@ -704,4 +716,14 @@ fn the_same_requests_give_the_same_bytes() {
         bytes
     };
     assert!(script() == script());
+}
+
+#[test]
+fn what_nobody_could_read_is_no_empty_list() {
+    let mut stage = stage();
+    stage.world.cluster.pods = Known::Unknown("throttled".to_owned());
+    let (status, answer) = stage.send("GET", "/api/v1/pods", &Value::Null);
+    assert_eq!(status, 503);
+    assert_eq!(answer["message"], "pods cannot be told: throttled");
+    assert_eq!(stage.send("GET", NODES, &Value::Null).0, 200);
 }
