@@ -319,7 +319,7 @@ pub(crate) fn base64(bytes: &[u8]) -> String {
 }
 
 /// Writes the bytes of a Secret as JSON does: the ordinary alphabet, with padding.
-pub(crate) fn base64_padded(bytes: &[u8]) -> String {
+pub fn base64_padded(bytes: &[u8]) -> String {
     let mut text = base64(bytes).replace('-', "+").replace('_', "/");
     while !text.len().is_multiple_of(4) {
         text.push('=');

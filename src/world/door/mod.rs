@@ -61,6 +61,7 @@ mod tests;
 
 pub use auth::{Binding, Subject, User};
 pub use faults::{DoorFault, Trouble};
+pub use list::base64_padded;
 pub use request::{Reply, Request, Response};
 pub use watch::{Polled, Watch};
 
@@ -238,6 +239,12 @@ impl Door {
     /// Returns the newest resourceVersion.
     pub const fn revision(&self) -> u64 {
         self.store.revision()
+    }
+
+    /// Returns true when [`Door::observe`] would do nothing as long as nobody changes the world.
+    pub fn is_idle(&self) -> bool {
+        let quiet = self.rollouts.is_empty() && self.own_workloads.is_empty();
+        quiet && self.dying.is_empty() && self.looked_at == Some(self.store.revision())
     }
 
     /// Forgets all history: older continue tokens and watches are told 410, as after a restart of the server.
