@@ -14,6 +14,17 @@
 //! no consequences yet, as with a real server: a cordoned node has no taint, a
 //! patched Deployment still looks rolled out.
 //!
+//! # For whoever owns the sockets
+//!
+//! Read a request (a body up to one byte over [`Request::BODY_MAX`], header names
+//! in lower case), call [`Door::handle`] under one lock with the world, and write
+//! the [`Reply`]: wait `delay_ms`, send status and headers, break the connection
+//! after `cut_after` bytes of the body. To HEAD no body is sent. A watch is a
+//! chunked body: call [`Door::poll`] several times a second with the seconds since
+//! it began, write each event as a chunk, and end the body when it says so; a
+//! client that goes away needs no word. After each step of the clock, and after
+//! each tool that ran, call [`Door::observe`].
+//!
 //! # Code map
 //!
 //! | module | one sentence |

@@ -40,6 +40,8 @@ fn what_a_client_writes_of_a_node_is_the_worlds_fact() {
     );
     assert!(node(&stage).unschedulable);
     stage.wait(1);
+    let labels = json!({"metadata": {"labels": {"x": "y"}}});
+    stage.done("PATCH", &format!("{NODES}/node-a"), &labels);
     assert!(
         node(&stage).taints.is_empty(),
         "the control plane's taint is no fact of the world"
