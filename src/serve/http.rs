@@ -27,6 +27,8 @@ const HEAD: Duration = Duration::from_secs(60);
 const HEAD_BYTES_MAX: usize = 128 << 10;
 /// A client on the same machine sends 3 MiB at once.
 const BODY: Duration = Duration::from_secs(30);
+/// How much more than that is read from a client that sends too much; then the connection closes.
+const THROWN_MAX: usize = 32 << 20;
 /// Events of a watch that wait for a slow client; then the watch itself waits.
 const EVENTS_WAITING: usize = 16;
 /// A watch looks up for its bookmarks and its end, also when nothing happens.
@@ -175,17 +177,20 @@ impl Site {
     }
 }
 
-/// Reads a body up to one byte more than the door takes; that one the door refuses with 413.
+/// Reads a body up to one byte more than the door takes; that one the door refuses with 413. More is thrown
+/// away: a client that still sends would not read the answer.
 async fn whole(mut body: Incoming) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
+    let (mut bytes, mut thrown) = (Vec::new(), 0);
     while let Some(frame) =
         std::future::poll_fn(|waker| Pin::new(&mut body).poll_frame(waker)).await
     {
-        if let Ok(chunk) = frame.map_err(io::Error::other)?.into_data() {
-            bytes.extend_from_slice(&chunk);
-        }
-        if bytes.len() > Request::BODY_MAX {
-            bytes.truncate(Request::BODY_MAX + 1);
+        let Ok(chunk) = frame.map_err(io::Error::other)?.into_data() else {
+            continue;
+        };
+        let room = (Request::BODY_MAX + 1).saturating_sub(bytes.len());
+        bytes.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
+        thrown += chunk.len().saturating_sub(room);
+        if thrown > THROWN_MAX {
             break;
         }
     }
