@@ -418,6 +418,26 @@ pub fn mode_of(path: &Path) -> Result<u32, FileError> {
         .map_err(|cause| failed("Looking up", path, cause))
 }
 
+/// What tells one version of a file from the next: a file that was replaced is another inode, and one
+/// that was written to has another time or length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    inode: (u64, u64),
+    length: u64,
+    changed: (i64, i64),
+}
+
+/// Returns the stamp of a file; none when nothing has this name.
+pub fn stamp_of(path: &Path) -> Option<Stamp> {
+    use std::os::unix::fs::MetadataExt as _;
+    let found = fs::metadata(path).ok()?;
+    Some(Stamp {
+        inode: (found.dev(), found.ino()),
+        length: found.len(),
+        changed: (found.ctime(), found.ctime_nsec()),
+    })
+}
+
 /// Returns whether `path` is a regular file, following links.
 pub fn is_file(path: &Path) -> bool {
     path.is_file()

@@ -3,7 +3,8 @@
 //! ```text
 //! cli ─▶ pipeline ─▶ config, render, live, vcs ─▶ files
 //!   ├──▶ store ────▶ files
-//!   └──▶ drive ────▶ live, actuate, store
+//!   ├──▶ drive ────▶ live, actuate, store
+//!   └──▶ serve ────▶ live
 //! ```
 //!
 //! * [`cli`]: argv to a request, a request to one call chain, errors to messages and exit codes.
@@ -13,6 +14,7 @@
 //! * [`live`]: the reading port; it has no method that could change a cluster.
 //! * [`drive`]: a state machine that does an approved plan, its loop, its real ports and its simulated ones.
 //! * [`actuate`]: the acting port: tools as processes, and the embedded world.
+//! * [`serve`]: the embedded world as a Kubernetes API on loopback.
 //! * [`store`]: plan directories, journals and the locks of clusters.
 //! * [`approvals`]: signed statements beside their plan, and what the owner asks of them.
 //! * [`vcs`]: the git revision of what was read, and files and committers of other revisions.
@@ -34,6 +36,7 @@ mod overlay;
 pub mod pipeline;
 pub mod propose;
 pub mod render;
+pub mod serve;
 pub mod starter;
 pub mod store;
 pub mod template;

@@ -10,7 +10,7 @@ pub use part::{MergeArgs, PartArgs};
 pub use start::{
     InitArgs, InitClusterArgs, InitCommand, TemplateArgs, TemplateCommand, TemplateDiffArgs,
 };
-pub use world::{WorldArgs, WorldCommand};
+pub use world::{ServeArgs, ServeRole, WorldArgs, WorldCommand};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use stairway_core::model::{KubeMinor, Timestamp};

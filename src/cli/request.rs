@@ -8,7 +8,7 @@ pub use review::{CheckRequest, CheckSource};
 pub use runs::{
     ApplyRequest, PlanScope, RehearseRequest, RollbackRequest, RunManner, StatusRequest,
 };
-pub use world::{WorldRequest, misbehaviour};
+pub use world::{ServeRequest, WorldRequest, misbehaviour};
 
 use super::ambient::Ambient;
 use super::args::{

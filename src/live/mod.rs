@@ -15,7 +15,7 @@ pub use error::LiveError;
 pub(crate) use error::without_hint;
 pub use recorded::Recorded;
 pub(crate) use recorded::{OBSERVATION_BYTES_MAX, parse, read_value};
-pub use world::{Embedded, WorldError, WorldStore};
+pub use world::{Embedded, Kept, WorldError, WorldStore};
 
 use serde_json::Value;
 use stairway_core::model::Observation;

@@ -14,6 +14,7 @@ use super::{
     sniff,
 };
 use crate::config::{ShapeError, read_shape};
+use crate::files::Stamp;
 use crate::store::disk::Flock;
 use crate::store::lock::FileLock;
 use crate::{files, render};
@@ -122,6 +123,25 @@ impl WorldError {
 impl From<LiveError> for WorldError {
     fn from(error: LiveError) -> Self {
         Self::Definition(Box::new(error))
+    }
+}
+
+/// A world as a process that looks at it often keeps it: read again only when somebody else changed it.
+#[derive(Debug, Default)]
+pub struct Kept(Option<(Stamps, WorldSet)>);
+
+/// Of the definition and of the snapshot.
+type Stamps = (Option<Stamp>, Option<Stamp>);
+
+impl Kept {
+    /// Forgets it; the next visit reads the disk.
+    pub fn forget(&mut self) {
+        self.0 = None;
+    }
+
+    /// Returns a cluster as it was at the last visit.
+    pub fn world(&self, name: &str) -> Option<&World> {
+        self.0.as_ref().and_then(|(_, set)| set.worlds.get(name))
     }
 }
 
@@ -251,10 +271,54 @@ impl WorldStore {
         let _held = self.lock()?;
         let mut set = self.read()?;
         let result = change(&mut set);
-        let bytes = [canonical_bytes(&set).as_slice(), b"\n"].concat();
-        files::write_atomic(&self.snapshot, &bytes)
-            .map_err(|error| self.disk("Writing", &error.kind))?;
+        self.write(&set)?;
         Ok(result)
+    }
+
+    /// Returns true when nobody changed the world on disk since it was kept.
+    pub fn is_fresh(&self, kept: &Kept) -> bool {
+        let stamps = self.stamps();
+        kept.0.as_ref().is_some_and(|(then, _)| *then == stamps)
+    }
+
+    fn stamps(&self) -> Stamps {
+        (
+            files::stamp_of(&self.definition),
+            files::stamp_of(&self.snapshot),
+        )
+    }
+
+    /// As [`WorldStore::change_all`], for a process that keeps the world between its visits: it is read
+    /// only when it is not fresh, and written only when the visit says that it changed it. The visitor
+    /// is told whether it is what was kept.
+    ///
+    /// # Errors
+    /// As [`WorldStore::change`]; then nothing is kept.
+    pub fn visit<R>(
+        &self,
+        kept: &mut Kept,
+        visit: impl FnOnce(&mut WorldSet, bool) -> (R, bool),
+    ) -> Result<R, WorldError> {
+        let _held = self.lock()?;
+        let (definition, snapshot) = self.stamps();
+        let (mut set, fresh) = match kept.0.take() {
+            Some((then, set)) if then == (definition, snapshot) => (set, true),
+            Some(_) | None => (self.read()?, false),
+        };
+        let (result, changed) = visit(&mut set, fresh);
+        let mut stamps = (definition, snapshot);
+        if changed {
+            self.write(&set)?;
+            stamps.1 = self.stamps().1;
+        }
+        kept.0 = Some((stamps, set));
+        Ok(result)
+    }
+
+    fn write(&self, set: &WorldSet) -> Result<(), WorldError> {
+        let bytes = [canonical_bytes(set).as_slice(), b"\n"].concat();
+        files::write_atomic(&self.snapshot, &bytes)
+            .map_err(|error| self.disk("Writing", &error.kind))
     }
 
     /// Forgets what has become of it; returns whether there was anything to forget. The locks of

@@ -1,8 +1,8 @@
 //! The embedded world: how EKS and eksctl behave, as a deterministic simulation.
 //!
 //! A [`World`] is one cluster with its own clock. [`tools::eksctl`] (or
-//! [`tools::Running`], turn by turn), [`eks::call`] and [`kube::act`] are the
-//! only ways to change it, and they read arguments and files as the real ones
+//! [`tools::Running`], turn by turn), [`eks::call`], [`kube::act`] and a
+//! [`door::Door`] are the only ways to change it, and they read arguments and files as the real ones
 //! do. Nothing here knows a plan: what a plan *says* it does never reaches
 //! this crate, only what its actions are.
 //!
@@ -24,11 +24,13 @@
 //! | `faults`, `weather` | misbehaviours, and those that come by themselves |
 //! | `watch` | mishaps: what no run may ever cause |
 //! | `eks`, `kube`, `tools` | the doors |
+//! | `door` | the Kubernetes API as a server would speak it |
 //! | `world_file` | worlds as people write them |
 
 mod addons;
 mod clock;
 mod dice;
+pub mod door;
 pub mod eks;
 mod faults;
 mod files;

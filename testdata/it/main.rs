@@ -16,6 +16,7 @@ mod fleet_parts;
 mod hostile;
 mod init;
 mod inputs;
+mod kubectl;
 mod limits;
 mod owner;
 mod propose;

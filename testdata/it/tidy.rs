@@ -49,7 +49,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
 
 /// Foreign crate → the files that may name it. `serde`, `serde_json`, `schemars` and `thiserror` are
 /// everywhere: they are how types are written.
-const DOORS: [(&str, &[&str]); 20] = [
+const DOORS: [(&str, &[&str]); 24] = [
     ("annotate_snippets", &["src/render/excerpt.rs"]),
     (
         "clap",
@@ -110,7 +110,19 @@ const DOORS: [(&str, &[&str]); 20] = [
     ("tempfile", &["src/files.rs"]),
     ("git2", &["src/vcs.rs"]),
     ("ssh_key", &["src/core/approve/sshsig.rs"]),
-    ("tokio", &["src/actuate/process.rs"]),
+    (
+        "tokio",
+        &[
+            "src/actuate/process.rs",
+            "src/serve/http.rs",
+            "src/serve/listen.rs",
+            "src/serve/tls.rs",
+        ],
+    ),
+    ("hyper", &["src/serve/http.rs"]),
+    ("hyper_util", &["src/serve/http.rs"]),
+    ("rcgen", &["src/serve/tls.rs"]),
+    ("tokio_rustls", &["src/serve/tls.rs"]),
     ("kube", &[]),
 ];
 

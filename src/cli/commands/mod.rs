@@ -20,3 +20,4 @@ pub(super) mod show;
 pub(super) mod status;
 pub(super) mod template;
 pub(super) mod world;
+mod world_serve;

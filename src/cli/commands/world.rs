@@ -18,6 +18,7 @@ use std::path::Path;
 /// The world cannot be read or changed, or stdout cannot take the text.
 pub(crate) fn run(session: &mut Session<'_>, request: &WorldRequest) -> Result<u8, CliError> {
     match request {
+        WorldRequest::Serve(serve) => return super::world_serve::run(session, serve),
         WorldRequest::Faults => session.terminal.data(&faults())?,
         WorldRequest::Show { file, format } => {
             let set = open(file)?.read()?;

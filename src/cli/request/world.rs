@@ -1,10 +1,12 @@
 //! `stairway world`, checked.
 
 use crate::cli::ambient::Ambient;
-use crate::cli::args::{DiffFormat, WorldArgs, WorldCommand};
+use crate::cli::args::{DiffFormat, ServeArgs, ServeRole, WorldArgs, WorldCommand};
 use crate::cli::error::CliError;
+use crate::serve::Role;
 use stairway_world::{Fault, Misbehaviour};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// A `world`.
 #[derive(Debug)]
@@ -44,8 +46,33 @@ pub enum WorldRequest {
         /// The definition.
         file: PathBuf,
     },
+    /// Serve it as a Kubernetes API.
+    Serve(ServeRequest),
     /// List misbehaviours.
     Faults,
+}
+
+/// A `world serve`.
+#[derive(Debug)]
+pub struct ServeRequest {
+    /// The definition.
+    pub file: PathBuf,
+    /// One cluster, or all.
+    pub cluster: Option<String>,
+    /// The first port; 0 for any.
+    pub port: u16,
+    /// Where the kubeconfig goes; beside the world when none.
+    pub kubeconfig: Option<PathBuf>,
+    /// The token; a random one when none.
+    pub token: Option<String>,
+    /// What it allows.
+    pub role: Role,
+    /// False for plain HTTP.
+    pub tls: bool,
+    /// Virtual seconds per second.
+    pub pace: u32,
+    /// How long to wait for a next request; for ever when none.
+    pub until_idle: Option<Duration>,
 }
 
 pub(super) fn check(args: WorldArgs, ambient: &Ambient) -> Result<WorldRequest, CliError> {
@@ -75,7 +102,34 @@ pub(super) fn check(args: WorldArgs, ambient: &Ambient) -> Result<WorldRequest, 
             cluster,
         },
         WorldCommand::Reset { file } => WorldRequest::Reset { file: place(file) },
+        WorldCommand::Serve(args) => WorldRequest::Serve(serve(args, ambient)?),
         WorldCommand::Faults => WorldRequest::Faults,
+    })
+}
+
+fn serve(args: ServeArgs, ambient: &Ambient) -> Result<ServeRequest, CliError> {
+    let plain = |token: &String| !token.is_empty() && token.chars().all(|c| c.is_ascii_graphic());
+    if args.token.as_ref().is_some_and(|token| !plain(token)) {
+        // RFC 6750 §2.1: a token has no spaces.
+        let message = "--token is empty, or has a character that no bearer token may have";
+        return Err(CliError::usage(message).hint("leave it out: then a random one is made"));
+    }
+    Ok(ServeRequest {
+        file: ambient.cwd.join(args.file),
+        cluster: args.cluster,
+        port: args.port.unwrap_or(0),
+        kubeconfig: args.kubeconfig.map(|out| ambient.cwd.join(out)),
+        token: args.token,
+        role: match args.role {
+            ServeRole::Plan => Role::Plan,
+            ServeRole::Apply => Role::Apply,
+            ServeRole::Admin => Role::Admin,
+        },
+        tls: !args.insecure_http,
+        pace: args.pace.unwrap_or(0),
+        until_idle: args
+            .until_idle
+            .map(|seconds| Duration::from_secs(u64::from(seconds))),
     })
 }
 

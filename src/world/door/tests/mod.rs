@@ -1,0 +1,7 @@
+//! What the door promises.
+
+mod behaviour;
+mod compare;
+mod conformance;
+mod recordings;
+mod stage;
