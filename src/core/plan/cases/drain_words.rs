@@ -225,6 +225,20 @@ static ROWS: &[Row] = &[
         never_says: &[],
     },
     Row {
+        sentence: "nobody recorded how many addresses a subnet has free",
+        change: |scene| scene.subnets()[0].free_addresses = Known::default(),
+        code: "STW-R8-NOT-ASSESSED",
+        says: &["Note", "`core-a`", "how many addresses"],
+        never_says: &[],
+    },
+    Row {
+        sentence: "nobody recorded whether a node is Ready",
+        change: |scene| scene.nodes()[0].ready = Known::default(),
+        code: "STW-R8-NOT-ASSESSED",
+        says: &["Note", "whether its nodes are Ready"],
+        never_says: &[],
+    },
+    Row {
         sentence: "a bare pod's group is named as git names it",
         change: |scene| scene.pod("proxy-0").owner = Known::Absent,
         code: "STW-R8-BARE-POD",

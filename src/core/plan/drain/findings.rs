@@ -70,18 +70,7 @@ impl Exodus<'_> {
         let mut found = Vec::new();
         let bare = pick(&is_bare);
         if !bare.is_empty() {
-            let mut one = self.finding("STW-R8-BARE-POD", Severity::Blocking, &bare);
-            one.message = format!(
-                "{} without a controller would be lost by a drain.",
-                named(&bare)
-            );
-            one.remedy = format!(
-                "Let them end: set `nodegroups: {{\"{}\": {{strategy: phase-out}}}}` in the fleet file, or delete them: {}",
-                self.key,
-                delete(&bare)
-            );
-            one.source = "eksctl drains delete unmanaged pods".to_owned();
-            found.push(one);
+            found.push(self.bare(&bare));
         }
         let stubborn = pick(&|pod| pod.tolerates_everything && comes_back(pod));
         if !stubborn.is_empty() {
@@ -135,6 +124,21 @@ impl Exodus<'_> {
             found.push(one);
         }
         found
+    }
+
+    fn bare(&self, bare: &[&Pod]) -> Finding {
+        let mut one = self.finding("STW-R8-BARE-POD", Severity::Blocking, bare);
+        one.message = format!(
+            "{} without a controller would be lost by a drain.",
+            named(bare)
+        );
+        one.remedy = format!(
+            "Let them end: set `nodegroups: {{\"{}\": {{strategy: phase-out}}}}` in the fleet file, or delete them: {}",
+            self.key,
+            delete(bare)
+        );
+        one.source = "eksctl drains delete unmanaged pods".to_owned();
+        one
     }
 
     /// Pods that no group takes: pinned by labels, or held by a volume's zone.

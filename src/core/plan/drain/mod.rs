@@ -214,6 +214,11 @@ impl<'a> Exodus<'a> {
             some(&|pod| pod.empty_dir.is_unknown()),
             "which pods have `emptyDir` volumes",
         );
+        let mut nodes = self.observed.nodes_of(&self.group);
+        note(
+            nodes.any(|node| node.ready.is_unknown()),
+            "whether its nodes are Ready",
+        );
         let moves = !matches!(self.to, To::Itself);
         note(
             moves && some(&|pod| pod.node_selector.is_unknown()),
@@ -223,6 +228,12 @@ impl<'a> Exodus<'a> {
             note(
                 some(&|pod| pod.cpu_millis.is_unknown() || pod.memory_mib.is_unknown()),
                 "what pods request",
+            );
+            // Subnets that nobody listed are told once, for the whole plan.
+            let listed = !self.observed.subnets.is_unknown();
+            note(
+                listed && fit::free_addresses(self.observed, home).is_none(),
+                "how many addresses the subnets of the new group have free",
             );
             let zoned = some(&|pod| !pod.volume_zones.is_empty());
             note(home.zones.is_none() && zoned, "the zones of the new group");
