@@ -91,11 +91,7 @@ pub(super) static PAGES: &[Page] = &[
     Page {
         code: "STW-R8-NOT-ASSESSED",
         title: "readiness could not be assessed",
-<<<<<<< HEAD
-        meaning: "Facts that a readiness check needs were not recorded: pods, budgets, insights, quotas, subnets, stacks, the status of groups and add-ons, or the add-on versions on offer. A note where no step of the plan relies on them.",
-=======
-        meaning: "Facts that a readiness check needs were not recorded: pods, budgets, insights, quotas or subnets. It is a warning where a budget that may cover the pods of a drain is not known in full.",
->>>>>>> h1
+        meaning: "Facts that a readiness check needs were not recorded: pods, budgets, insights, quotas, subnets, stacks, the status of groups and add-ons, or the add-on versions on offer. It is a warning where a step of the plan relies on them, or where a budget that may cover the pods of a drain is not known in full; else a note.",
         why: "The plan is not wrong, but nobody looked. `apply` reads these facts before the step, and stops if they are bad.",
         remedy: "Observe with an identity that may read them, and plan again.",
         source: "stairway, rule R8",
