@@ -239,7 +239,10 @@ pub fn check(command: Option<Command>, ambient: &Ambient) -> Result<Request, Cli
         Some(Command::Diff(args)) => Request::Diff(diff(args, ambient)?),
         Some(Command::Plan(args)) => Request::Plan(Box::new(plan(args, ambient)?)),
         Some(Command::Check(args)) => Request::Check(review::check(args, ambient)?),
-        Some(Command::Merge(args)) => Request::Merge(args),
+        Some(Command::Merge(args)) => {
+            super::review::refuse_paths(&args.review, &ambient.cwd)?;
+            Request::Merge(args)
+        }
         Some(Command::Init(args)) => Request::Init(args),
         Some(Command::Template(args)) => Request::Template(args),
         Some(Command::Show(args)) => {
@@ -369,6 +372,7 @@ fn plan(args: PlanArgs, ambient: &Ambient) -> Result<PlanRequest, CliError> {
         review,
         detailed_exitcode,
     } = args;
+    super::review::refuse_paths(&review, &ambient.cwd)?;
     let work = work(scope, &prune, ambient)?;
     let options = PlanOptions {
         to,

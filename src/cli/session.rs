@@ -11,8 +11,11 @@ use crate::pipeline::{ClusterRequest, Loaded, Note, Part, Report, RunOptions, Sc
 use stairway_core::catalog::Catalog;
 use stairway_core::model::Timestamp;
 use stairway_core::plan::wire::{ClusterError, Partial};
-use stairway_core::report::Look;
+use stairway_core::report::{Alike, Look, alike};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// How many clusters are named before an error that they share.
+const NAMES_SHOWN: usize = 12;
 
 /// One run of the program.
 pub(crate) struct Session<'a> {
@@ -221,18 +224,35 @@ impl Session<'_> {
         }
     }
 
-    /// Prints the clusters that failed to stderr and returns the exit code.
+    /// Prints the clusters that failed to stderr, an error that several share once, and returns the exit code.
     pub(crate) fn fail(&mut self, errors: Vec<ClusterError>) -> u8 {
         let code = if errors.is_empty() {
             exit_code::DONE
         } else {
             exit_code::ERROR
         };
-        for mut error in errors {
-            if !error.error.contains(&format!("`{}`", error.name)) {
-                error.error = format!("`{}`: {}", error.name, error.error);
+        for Alike { names, error, hint } in alike(&errors) {
+            let error = match names.as_slice() {
+                [name] if error.contains(&format!("`{name}`")) => error,
+                [name] => format!("`{name}`: {error}"),
+                _ => {
+                    let number = names.len();
+                    let shown: Vec<&str> =
+                        names.iter().take(NAMES_SHOWN).map(String::as_str).collect();
+                    let more = match number - shown.len() {
+                        0 => String::new(),
+                        more => format!(" and {more} more"),
+                    };
+                    let shown = shown.join("`, `");
+                    format!("{number} clusters (`{shown}`{more}): {error}")
+                }
+            };
+            let shown = CliError::user(error);
+            match hint {
+                Some(hint) => shown.hint(hint),
+                None => shown,
             }
-            CliError::from(error).print(self.terminal);
+            .print(self.terminal);
         }
         code
     }

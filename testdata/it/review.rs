@@ -81,10 +81,11 @@ fn a_comment_on_sixty_changed_clusters_fits_and_names_every_blocker() {
     let found = blockers(&set);
     assert!(found.len() > 60, "{}", found.len());
     for (cluster, code) in found {
-        let line = page[start..end]
-            .lines()
-            .find(|line| line.contains(&format!("`{code}`")) && line.contains(&cluster));
-        assert!(line.is_some(), "{code} of {cluster}: {}", &page[start..end]);
+        // In full a cluster's blockers stand below it, in short the clusters stand behind a code.
+        let named = page[start..end]
+            .split("\n* **")
+            .any(|part| part.contains(&format!("`{code}`")) && part.contains(&cluster));
+        assert!(named, "{code} of {cluster}: {}", &page[start..end]);
     }
     for plan in set["clusters"].as_array().expect("plans") {
         let points = plan["steps"].as_array().expect("steps").iter();
@@ -96,8 +97,8 @@ fn a_comment_on_sixty_changed_clusters_fits_and_names_every_blocker() {
         );
     }
     assert!(
-        page.contains("> **Shortened to ") && page.contains("--json-into"),
-        "it says what was cut"
+        page.contains("> **Shortened to ") && page.contains("`stairway show set.json`"),
+        "it says what was cut, and where it stands"
     );
     let shown = place
         .run(&["show", "set.json", "--format", "markdown"])
@@ -166,6 +167,49 @@ fn one_run_writes_every_file_and_nothing_else() {
         1 << 20,
         "what was there is lost"
     );
+}
+
+#[test]
+fn files_for_a_review_do_not_overwrite_each_other() {
+    let place = demo();
+    let before = names_in(&place.work());
+    let rows: [(&[&str], &str); 4] = [
+        (
+            &["plan", "--json-into", "x", "--comment-into", "./x"],
+            "`--json-into` and `--comment-into` both name the file",
+        ),
+        (
+            &["check", "--sarif-into", "o/../x", "--junit-into", "x"],
+            "`--sarif-into` and `--junit-into` both name the file",
+        ),
+        (
+            &["plan", "--comment-into", "-"],
+            "`--format markdown` prints it",
+        ),
+        (&["check", "--json-into", "-"], "`--format json` prints it"),
+    ];
+    for (words, said) in rows {
+        let run = place.run(&[words, &["--fleet", DEMO_FLEET]].concat());
+        assert_eq!(run.code, crate::support::USAGE, "{words:?}: {}", run.stderr);
+        assert!(run.stderr.contains(said), "{words:?}: {}", run.stderr);
+    }
+    assert_eq!(names_in(&place.work()), before, "nothing was written");
+}
+
+#[test]
+fn an_error_of_the_whole_fleet_is_told_once() {
+    let place = demo();
+    let fleet = fleet(&place, &["harbor"], 20);
+    place.file("testdata/demo/clusters/harbor.jsonnet", "{ oops");
+    let run = place
+        .run(&["plan", "--fleet", &fleet, "--comment-into", "comment.md"])
+        .expect(1);
+    assert_eq!(run.stderr.matches("oops").count(), 1, "{}", run.stderr);
+    assert!(run.stderr.contains("20 clusters ("), "{}", run.stderr);
+    let page = text(&place, "comment.md");
+    assert!(page.contains(" No plan for 20 clusters.\n"), "{page}");
+    assert!(!page.contains("Shortened"), "{page}");
+    assert_eq!(page.matches("```text").count(), 1, "{page}");
 }
 
 #[test]

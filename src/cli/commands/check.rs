@@ -131,7 +131,8 @@ fn print(
         }
         CheckFormat::Json => session.terminal.bytes(&store::json_line(report))?,
         CheckFormat::Markdown => {
-            let sheet = Sheet::comment().keyed(key);
+            let whole = review::whole(&request.review, None);
+            let sheet = Sheet::comment().keyed(key).beside(whole);
             session
                 .terminal
                 .data(&check_markdown(report, request.floor, &sheet))?;

@@ -49,7 +49,8 @@ pub(crate) fn run(session: &mut Session<'_>, request: &MergeArgs) -> Result<u8, 
     if request.format != PlanFormat::Json || review::needs_plans(&request.review) {
         draft.clusters = as_plans(draft.clusters)?;
     }
-    print_set(session, request.format, &request.review, draft)?;
+    let whole = review::whole(&request.review, request.out.as_deref());
+    print_set(session, request.format, &request.review, whole, draft)?;
     if let Some(error) = incomplete(&missing) {
         return Err(error);
     }

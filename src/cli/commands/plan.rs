@@ -74,7 +74,8 @@ pub(crate) fn run(session: &mut Session<'_>, request: &PlanRequest) -> Result<u8
     if let Some(path) = &request.review.json_into {
         draft.write_file(&session.ambient.cwd.join(path))?;
     }
-    print_set(session, request.format, &request.review, draft)?;
+    let whole = review::whole(&request.review, request.out.as_deref());
+    print_set(session, request.format, &request.review, whole, draft)?;
     if let Some(out) = &request.out {
         session
             .terminal
@@ -164,12 +165,15 @@ impl Made {
     }
 }
 
+/// Prints a set; `whole` is the file in which all of it stands.
+///
 /// The table names the clusters that failed; where nothing else is in it, and in the other formats,
 /// they are told on stderr.
 pub(super) fn print_set(
     session: &mut Session<'_>,
     format: PlanFormat,
     review: &ReviewArgs,
+    whole: Option<String>,
     draft: SetDraft,
 ) -> Result<(), CliError> {
     let only_errors = draft.clusters.is_empty() && !draft.errors.is_empty();
@@ -179,11 +183,11 @@ pub(super) fn print_set(
         draft.write(&mut session.terminal.as_writer())?;
     }
     let set = draft.into_set();
-    review::write_plan_files(session, review, &set)?;
+    review::write_plan_files(session, review, &set, whole.as_deref())?;
     match format {
         PlanFormat::Markdown => {
             let key = review.comment_key.as_deref().unwrap_or_default();
-            let text = planset_markdown(&set, &Sheet::comment().keyed(key));
+            let text = planset_markdown(&set, &Sheet::comment().keyed(key).beside(whole));
             session.terminal.data(&text)?;
         }
         PlanFormat::Html => session.terminal.data(&planset_html(&set))?,

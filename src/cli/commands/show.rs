@@ -41,7 +41,8 @@ pub(crate) fn run(session: &mut Session<'_>, request: &ShowRequest) -> Result<u8
         }
         (Stored::Set(set), PlanFormat::Table) => plan_table(&set, &look),
         (Stored::Set(set), PlanFormat::Markdown) => {
-            planset_markdown(&set, &Sheet::comment().keyed(&request.comment_key))
+            let sheet = Sheet::comment().keyed(&request.comment_key);
+            planset_markdown(&set, &sheet.beside(Some(request.plan.clone())))
         }
         (Stored::Set(set), PlanFormat::Json) => {
             session.terminal.bytes(&store::json_line(&set))?;

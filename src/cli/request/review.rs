@@ -48,6 +48,7 @@ pub(super) fn check(args: CheckArgs, ambient: &Ambient) -> Result<CheckRequest, 
         format,
         review,
     } = args;
+    crate::cli::review::refuse_paths(&review, &ambient.cwd)?;
     let from = match plans {
         Some(file) => CheckSource::Plans(file),
         None => CheckSource::Clusters {

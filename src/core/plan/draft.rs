@@ -308,6 +308,7 @@ impl<'a> Draft<'a> {
                 nodes: Some(0),
                 pods: Some(0),
                 pdbs: Vec::new(),
+                waiting: None,
             },
             duration: DurationRange::default(),
             rollback: Rollback::NothingToUndo,

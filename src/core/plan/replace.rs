@@ -359,7 +359,8 @@ pub(super) fn retire(
     if strategy == Strategy::PhaseOut {
         let step = steps::phase_out(draft, old);
         draft.emit(step, held.clone());
-        let step = steps::drain(draft, old, group, new.unwrap_or(OTHER_GROUPS));
+        let mut step = steps::drain(draft, old, group, new.unwrap_or(OTHER_GROUPS));
+        step.disruption = drain::phased(draft, old).1;
         draft.emit(step, held.clone());
     } else {
         let step = steps::drain(draft, old, group, new.unwrap_or(OTHER_GROUPS));
@@ -395,7 +396,8 @@ pub(super) fn see_off(draft: &mut Draft<'_>) {
         draft.emit(step, Vec::new());
         // Nobody is busy any more; what is left has controllers, which bring it up elsewhere.
         let to = new.as_deref();
-        let step = steps::drain(draft, &old, &group, to.unwrap_or(OTHER_GROUPS));
+        let mut step = steps::drain(draft, &old, &group, to.unwrap_or(OTHER_GROUPS));
+        step.disruption = drain::phased(draft, &old).1;
         draft.emit(step, Vec::new());
         let step = steps::delete(draft, &old, &group, to, vec![taken_over(to)]);
         draft.emit(step, Vec::new());

@@ -287,6 +287,7 @@ pub(super) fn phase_out(draft: &Draft<'_>, name: &str) -> Step {
     };
     step.actions = vec![Action::Wait(wait.clone())];
     step.wait = Some(wait);
+    step.disruption = super::drain::phased(draft, name).0;
     step.duration.max = u64::from(at_most);
     step.duration.typical = 86_400;
     step.duration.source =
@@ -344,6 +345,7 @@ pub(super) fn delete(
         nodes: group.nodes,
         pods: Some(0),
         pdbs: Vec::new(),
+        waiting: None,
     };
     step.duration = draft.duration("delete-nodegroup", None);
     step.rollback = way_back_from_delete(draft, name, group);

@@ -425,6 +425,7 @@ fn emit(
         nodes: Some(0),
         pods: Some(0),
         pdbs: Vec::new(),
+        waiting: None,
     };
     step.duration = of.duration.clone();
     step.rollback = Rollback::Manual {

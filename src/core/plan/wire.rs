@@ -372,6 +372,9 @@ pub struct Disruption {
     pub pods: Option<u32>,
     /// Budgets that have a say, `namespace/name`.
     pub pdbs: Vec<String>,
+    /// Pods that a phase-out waits for: their owners stop them, and nobody else does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<u32>,
 }
 
 /// How long a step takes, in whole seconds.

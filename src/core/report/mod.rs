@@ -3,6 +3,7 @@
 //! Everything returns text. Nothing here prints, reads a clock, a file or the
 //! environment, or decides anything: a report says what the plan says.
 
+mod alike;
 mod check;
 mod codes;
 mod comment;
@@ -35,6 +36,7 @@ mod fixtures;
 #[cfg(test)]
 mod tests;
 
+pub use alike::{Alike, alike};
 pub use check::{
     CHECK_FORMAT, CheckReport, CheckSummary, CheckedCluster, check_annotations, check_junit,
     check_markdown, check_sarif, check_table,

@@ -229,10 +229,17 @@ fn leaving(plan: &Plan) -> Vec<String> {
 }
 
 /// Returns shortest, typical and longest time of the work; waiting for groups to become empty is
-/// nobody's work.
+/// nobody's work, and nobody knows when what follows on these groups begins.
 fn span<'p>(steps: impl Iterator<Item = &'p Step>) -> (u64, u64, u64) {
     let mut sum = (0_u64, 0_u64, 0_u64);
-    for step in steps.filter(|step| step.kind != StepKind::PhaseOut) {
+    let mut left = BTreeSet::new();
+    for step in steps {
+        if step.kind == StepKind::PhaseOut {
+            left.insert(step.subject.as_str());
+        }
+        if left.contains(step.subject.as_str()) {
+            continue;
+        }
         sum.0 = sum.0.saturating_add(step.duration.min);
         sum.1 = sum.1.saturating_add(step.duration.typical);
         sum.2 = sum.2.saturating_add(step.duration.max);
@@ -287,15 +294,22 @@ struct Stop<'p> {
     pods: Option<u32>,
     nodes: Option<u32>,
     before: (u64, u64, u64),
+    /// A step before it waits for people, nobody knows how long.
+    waits: bool,
 }
 
 /// Returns the steps that stop something, with the time that the steps before them take.
 fn stops(plan: &Plan) -> Vec<Stop<'_>> {
     let mut stops: Vec<Stop<'_>> = Vec::new();
+    let mut left = BTreeSet::new();
     for (at, step) in plan.steps.iter().enumerate() {
+        if step.kind == StepKind::PhaseOut {
+            left.insert(step.subject.as_str());
+        }
         let nobody = step.disruption.pods == Some(0)
             || step.disruption.pods.is_none() && step.disruption.nodes == Some(0);
-        if nobody || step.kind == StepKind::PhaseOut {
+        // Who is on a group that is phased out goes on until the owner stops it.
+        if nobody || left.contains(step.subject.as_str()) {
             continue;
         }
         stops.push(Stop {
@@ -307,6 +321,7 @@ fn stops(plan: &Plan) -> Vec<Stop<'_>> {
             pods: step.disruption.pods,
             nodes: step.disruption.nodes,
             before: span(plan.steps[..at].iter()),
+            waits: !left.is_empty(),
         });
     }
     stops
@@ -338,6 +353,7 @@ fn said(stop: &Stop<'_>, start: Option<Timestamp>) -> String {
         pods,
         nodes,
         before,
+        waits,
     } = stop;
     let whose = if *core {
         ", which carries the cluster's own services,"
@@ -359,6 +375,7 @@ fn said(stop: &Stop<'_>, start: Option<Timestamp>) -> String {
     };
     let (least, typical, most) = before;
     let time = match (start, typical) {
+        _ if *waits => "when machines that are left to their people have become empty".to_owned(),
         (Some(start), _) => format!(
             "typically at {}, between {} and {}",
             clock(later(start, *typical)),

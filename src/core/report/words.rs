@@ -2,8 +2,9 @@
 
 use super::conditions::condition_in_words;
 use crate::model::say_seconds;
-use crate::plan::wire::{Action, Disruption, DurationRange, Rollback, Severity, Step};
+use crate::plan::wire::{Action, Disruption, DurationRange, Rollback, Severity, Step, StepKind};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// How many facts of a change fit a table.
@@ -125,7 +126,12 @@ pub(super) fn change_lines(step: &Step) -> String {
 
 /// Returns who is disturbed; empty when nobody is.
 pub(super) fn disturbs(disruption: &Disruption) -> String {
-    let Disruption { nodes, pods, pdbs } = disruption;
+    let Disruption {
+        nodes,
+        pods,
+        pdbs,
+        waiting,
+    } = disruption;
     let mut parts = Vec::new();
     let mut add = |number: Option<u32>, noun: &str| match number {
         Some(0) => {}
@@ -136,6 +142,9 @@ pub(super) fn disturbs(disruption: &Disruption) -> String {
     add(*pods, "pod");
     if nodes.is_none() && pods.is_none() {
         return "not assessed".to_owned();
+    }
+    if let Some(waiting) = waiting.filter(|number| *number > 0) {
+        parts.push(waits(waiting));
     }
     if !pdbs.is_empty() {
         parts.push(count(pdbs.len(), "PDB"));
@@ -190,29 +199,100 @@ pub(super) fn total_time<'a>(steps: impl Iterator<Item = &'a Step>) -> String {
     }
 }
 
+/// What a number of steps costs the people on a cluster.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Toll {
+    nodes: u32,
+    /// Pods that are evicted.
+    pods: u32,
+    /// Pods that nobody stops but their owners: their group goes when they have ended.
+    waiting: u32,
+    /// Steps of which not everything is known.
+    unread: usize,
+}
+
+impl Toll {
+    /// Returns what all steps of a plan cost.
+    pub(super) fn of(steps: &[Step]) -> Self {
+        let mut toll = Self::default();
+        // Groups that are left to their people, and whether the plan counted these apart. A plan that
+        // did not counted them among the pods of the drain, which finds them gone.
+        let mut left: BTreeMap<&str, bool> = BTreeMap::new();
+        for step in steps {
+            let Disruption {
+                nodes,
+                pods,
+                pdbs: _,
+                waiting,
+            } = &step.disruption;
+            if step.kind == StepKind::PhaseOut {
+                left.insert(&step.subject, waiting.is_some());
+            }
+            toll.nodes = toll.nodes.saturating_add(nodes.unwrap_or(0));
+            toll.waiting = toll.waiting.saturating_add(waiting.unwrap_or(0));
+            let sum = match left.get(step.subject.as_str()) {
+                Some(false) => &mut toll.waiting,
+                Some(true) | None => &mut toll.pods,
+            };
+            *sum = sum.saturating_add(pods.unwrap_or(0));
+            toll.unread += usize::from(nodes.is_none() || pods.is_none());
+        }
+        toll
+    }
+
+    /// Returns both together.
+    pub(super) const fn and(self, other: Self) -> Self {
+        Self {
+            nodes: self.nodes.saturating_add(other.nodes),
+            pods: self.pods.saturating_add(other.pods),
+            waiting: self.waiting.saturating_add(other.waiting),
+            unread: self.unread.saturating_add(other.unread),
+        }
+    }
+
+    /// Returns it as a sentence without its subject.
+    pub(super) fn text(self) -> String {
+        let nodes = count(self.nodes as usize, "node");
+        let pods = count(self.pods as usize, "pod");
+        let mut text = format!("removes {nodes} and evicts {pods}");
+        if self.waiting > 0 {
+            let _ = write!(text, ", {}", waits(self.waiting));
+        }
+        if self.unread > 0 {
+            let unread = count(self.unread, "step");
+            let _ = write!(text, ", and more that could not be assessed in {unread}");
+        }
+        text
+    }
+
+    /// Returns it in a few words; empty when nobody is disturbed.
+    pub(super) fn brief(self) -> String {
+        let known = disturbs(&Disruption {
+            nodes: Some(self.nodes),
+            pods: Some(self.pods),
+            pdbs: Vec::new(),
+            waiting: Some(self.waiting),
+        });
+        match (known.is_empty(), self.unread) {
+            (_, 0) => known,
+            (true, unread) => format!("not assessed in {}", count(unread, "step")),
+            (false, unread) => format!("{known}, not assessed in {}", count(unread, "step")),
+        }
+    }
+}
+
+fn waits(pods: u32) -> String {
+    let verb = if pods == 1 {
+        "waits for its owner"
+    } else {
+        "wait for their owners"
+    };
+    format!("{pods} {verb}")
+}
+
 /// Returns who is disturbed by all of `steps`, as a sentence without its subject.
 pub(super) fn total_disruption(steps: &[Step]) -> String {
-    let sum = |pick: fn(&Disruption) -> Option<u32>| {
-        steps
-            .iter()
-            .filter_map(|step| pick(&step.disruption))
-            .fold(0_u32, u32::saturating_add)
-    };
-    let nodes = count(sum(|disruption| disruption.nodes) as usize, "node");
-    let pods = count(sum(|disruption| disruption.pods) as usize, "pod");
-    let unknown = steps
-        .iter()
-        .filter(|step| step.disruption.nodes.is_none() || step.disruption.pods.is_none())
-        .count();
-    let mut text = format!("removes {nodes} and evicts {pods}");
-    if unknown > 0 {
-        let _ = write!(
-            text,
-            ", and more that could not be assessed in {}",
-            count(unknown, "step")
-        );
-    }
-    text
+    Toll::of(steps).text()
 }
 
 /// Returns the way back in a few words.

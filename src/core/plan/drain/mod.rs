@@ -87,7 +87,47 @@ pub(super) fn disruption(observed: &Observation, group: &str, nodes: Option<u32>
         nodes,
         pdbs: pdbs.map(crate::model::Pdb::key).collect(),
         pods: pods.map(|pods| u32::try_from(pods.len()).unwrap_or(u32::MAX)),
+        waiting: None,
     }
+}
+
+/// Returns who is disturbed when a group is emptied after its people have left: first by the wait,
+/// then by the drain, which finds only what has a controller and is nobody's session.
+pub(super) fn phased(draft: &Draft<'_>, group: &str) -> (Disruption, Disruption) {
+    let observed = draft.input.observed;
+    let number = |pods: &[&Pod]| u32::try_from(pods.len()).unwrap_or(u32::MAX);
+    let settled = Disruption {
+        nodes: Some(0),
+        pods: Some(0),
+        ..Disruption::default()
+    };
+    let Some(all) = leaving(observed, group) else {
+        let unread = Disruption {
+            pods: None,
+            ..settled.clone()
+        };
+        return (settled, unread);
+    };
+    let (left, people): (Vec<&Pod>, Vec<&Pod>) =
+        all.into_iter().partition(|pod| outlasts(draft, pod));
+    let asked = |pdb: &&crate::model::Pdb| left.iter().any(|pod| pdb.covers(pod));
+    let pdbs = observed.pdbs.items().iter().filter(asked);
+    let drain = Disruption {
+        pods: Some(number(&left)),
+        pdbs: pdbs.map(crate::model::Pdb::key).collect(),
+        ..settled.clone()
+    };
+    let wait = Disruption {
+        waiting: Some(number(&people)),
+        ..settled
+    };
+    (wait, drain)
+}
+
+/// Returns true for a pod that is still there when a phase-out has ended.
+fn outlasts(draft: &Draft<'_>, pod: &Pod) -> bool {
+    let activity = &draft.input.settings.activity;
+    comes_back(pod) && !activity.iter().any(|selector| selector.matches(pod))
 }
 
 /// Says what would stop the emptying of a group, and returns what that holds back.
@@ -163,10 +203,7 @@ impl<'a> Exodus<'a> {
         let mut leaving = leaving(observed, group)?;
         let waits = strategy == Strategy::PhaseOut;
         if waits {
-            let activity = &draft.input.settings.activity;
-            leaving.retain(|pod| {
-                comes_back(pod) && !activity.iter().any(|selector| selector.matches(pod))
-            });
+            leaving.retain(|pod| outlasts(draft, pod));
         }
         let before = observed.nodegroup(group).map(|live| live_home(draft, live));
         let known = draft.groups.get(group);

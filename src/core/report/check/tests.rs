@@ -348,6 +348,7 @@ fn a_page_of_findings_stays_within_its_sheet() {
         let sheet = Sheet {
             limit,
             key: String::new(),
+            whole: None,
         };
         let page = check_markdown(&report, Severity::Note, &sheet);
         assert!(page.len() <= limit, "{} of {limit}", page.len());
@@ -355,7 +356,7 @@ fn a_page_of_findings_stays_within_its_sheet() {
             page.starts_with("<!-- stairway:check all -->\n# Check\n"),
             "{page}"
         );
-        assert!(page.contains("> **Shortened.**"), "{page}");
+        assert!(page.contains("> **Shortened to "), "{page}");
         assert_eq!(page.lines().last(), Some(report.line().as_str()));
     }
     let page = check_markdown(
@@ -364,6 +365,7 @@ fn a_page_of_findings_stays_within_its_sheet() {
         &Sheet {
             limit: 64_000,
             key: String::new(),
+            whole: None,
         },
     );
     for number in (0..400).step_by(3) {
@@ -372,6 +374,30 @@ fn a_page_of_findings_stays_within_its_sheet() {
             "blocked clusters come first"
         );
     }
+}
+
+#[test]
+fn every_blocked_cluster_is_named_before_details_are_spent() {
+    let long = "this takes a long sentence to say. ".repeat(12);
+    let clusters = (0..250).map(|number| {
+        let mut blocker = finding(Severity::Blocking, "STW-R8-PDB", "nodegroup core-a");
+        blocker.message.clone_from(&long);
+        let mut other = finding(Severity::Warning, "STW-X", "cluster");
+        other.message.clone_from(&long);
+        cluster(&format!("hub-{number:03}"), vec![blocker, other])
+    });
+    let report = CheckReport::of(clusters.collect(), Vec::new(), 3);
+    let page = check_markdown(&report, Severity::Note, &Sheet::comment());
+    assert!(page.len() <= Sheet::comment().limit);
+    for number in 0..250 {
+        let name = format!("hub-{number:03}");
+        assert!(page.contains(&name), "{name}: {page:.2000}");
+    }
+    let list = page
+        .find("## What blocks, on 250 clusters")
+        .expect("a list");
+    assert!(page.find("<details").is_none_or(|at| list < at), "{page}");
+    assert!(page.contains("--json-into report.json"), "{page:.2000}");
 }
 
 #[test]

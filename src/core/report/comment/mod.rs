@@ -12,11 +12,13 @@
 
 mod risk;
 
+pub(super) use risk::{Blocked, blockers, without_plan};
+
 use super::markdown::{Depth, findings, rest, risk as risk_of_plan};
 use super::markup::{cell, code_cell, html, prose, shortened, table};
 use super::summary::{set_summary_line, summary_line};
 use super::terminal::{is_quiet, journey, verdict};
-use super::words::{count, disturbs};
+use super::words::{Toll, count};
 use crate::model::{Digest, say_seconds};
 use crate::plan::wire::{Disruption, Partial, Plan, PlanSet, StepKind};
 use std::fmt::Write as _;
@@ -46,6 +48,8 @@ pub struct Sheet {
     pub limit: usize,
     /// What tells this page from others on the same pull request; empty: told by the selection.
     pub key: String,
+    /// The file with everything that the same run wrote, as it was typed; none when it wrote none.
+    pub whole: Option<String>,
 }
 
 impl Sheet {
@@ -66,6 +70,7 @@ impl Sheet {
         Self {
             limit: Self::COMMENT_MAX - Self::MARGIN,
             key: String::new(),
+            whole: None,
         }
     }
 
@@ -75,6 +80,7 @@ impl Sheet {
             Some(limit) if limit >= Self::LEAST => Some(Self {
                 limit,
                 key: String::new(),
+                whole: None,
             }),
             Some(_) | None => None,
         }
@@ -86,6 +92,13 @@ impl Sheet {
         key.clone_into(&mut self.key);
         self
     }
+
+    /// Returns the sheet with the file to which it points for what is left out.
+    #[must_use]
+    pub fn beside(mut self, whole: Option<String>) -> Self {
+        self.whole = whole;
+        self
+    }
 }
 
 /// Returns the first line of the page of a set: stable for one selection of one fleet, so that a
@@ -93,12 +106,24 @@ impl Sheet {
 pub fn marker(set: &PlanSet, key: &str) -> String {
     let chosen = match &set.partial {
         Some(partial) if !partial.by.is_empty() => {
-            let by = Digest::of(partial.by.join("\n").as_bytes());
+            let mut by: Vec<&str> = partial.by.iter().map(|one| choice(one)).collect();
+            by.dedup();
+            let by = Digest::of(by.join("\n").as_bytes());
             format!("part-{}", by.short(KEY_DIGITS))
         }
         Some(_) | None => "all".to_owned(),
     };
     marker_of("plan", key, &chosen)
+}
+
+/// What tells one selection from another. The revision of `--changed-since` moves with every push,
+/// and the comment must stay the same: only that the option is there counts.
+fn choice(by: &str) -> &str {
+    const MOVES: &str = "--changed-since";
+    match by.strip_prefix(MOVES) {
+        Some(value) if value.is_empty() || value.starts_with([' ', '=']) => MOVES,
+        Some(_) | None => by,
+    }
 }
 
 /// Returns the first line of a page of this kind. Keys that could end the comment are replaced by
@@ -131,15 +156,19 @@ pub fn planset_markdown(set: &PlanSet, sheet: &Sheet) -> String {
         cuts: Vec::new(),
     };
     risk::write(set, &active, &mut page);
-    overview(&active, &mut page);
-    details(&active, &mut page);
+    let rows = overview(&active, &mut page);
+    details(&active, rows, &mut page);
     at_rest(&quiet, active.is_empty(), &mut page);
-    let summary = set_summary_line(set);
+    let unplanned = match set.errors.len() {
+        0 => String::new(),
+        number => format!(" No plan for {}.", count(number, "cluster")),
+    };
+    let summary = format!("{}{unplanned}", set_summary_line(set));
     let mut out = format!("{}\n# Plan\n\n{summary}\n\n", marker(set, &sheet.key));
     if let Some(partial) = &set.partial {
         let _ = write!(out, "{}\n\n", part(set, partial));
     }
-    out.push_str(&note(&page.cuts, limit));
+    out.push_str(&note(&page.cuts, limit, sheet.whole.as_deref()));
     out.push_str(&page.body);
     let _ = writeln!(out, "{summary}");
     out
@@ -213,20 +242,25 @@ fn fill(names: &[&str], room: usize) -> (String, usize) {
     (out, 0)
 }
 
-fn note(cuts: &[String], limit: usize) -> String {
+fn note(cuts: &[String], limit: usize, whole: Option<&str>) -> String {
     if cuts.is_empty() {
         return String::new();
     }
     let kib = limit >> 10;
     let mut out = format!(
-        "> **Shortened to {kib} KiB.** No blocker and no point of no return is left out. Left out or shortened:\n"
+        "> **Shortened to {kib} KiB.** What blocks and what has no way back is named first; names that do not fit are counted. Left out or shortened:\n"
     );
     for cut in cuts {
         let _ = writeln!(out, "> * {cut}");
     }
-    out.push_str(
-        ">\n> Everything: `stairway show planset.json`, on the file that `--json-into planset.json` wrote in the same run.\n\n",
-    );
+    let everything = match whole.map(|path| shortened(path, ASIDE)) {
+        Some(path) => format!(
+            "Everything: {}.",
+            code_cell(&format!("stairway show {path}"))
+        ),
+        None => "`stairway plan --json-into planset.json` writes everything.".to_owned(),
+    };
+    let _ = write!(out, ">\n> {everything}\n\n");
     out
 }
 
@@ -299,10 +333,10 @@ fn is_in_place(plan: &Plan) -> bool {
         })
 }
 
-/// The clusters with something to do, one row each, the riskiest first.
-fn overview(active: &[&Plan], page: &mut Page) {
+/// The clusters with something to do, one row each, the riskiest first. Returns how many have one.
+fn overview(active: &[&Plan], page: &mut Page) -> usize {
     if active.len() < 2 {
-        return;
+        return 0;
     }
     let waves = active.iter().any(|plan| plan.wave.is_some());
     let mut titles = vec![
@@ -322,7 +356,7 @@ fn overview(active: &[&Plan], page: &mut Page) {
             "the overview of {}",
             count(active.len(), "cluster")
         ));
-        return;
+        return 0;
     };
     let mut text = head;
     let mut shown = 0;
@@ -341,6 +375,7 @@ fn overview(active: &[&Plan], page: &mut Page) {
         let missing = count(active.len() - shown, "cluster");
         page.cut(format!("the rows of the {missing} with the least risk"));
     }
+    shown
 }
 
 fn row(plan: &Plan, waves: bool) -> Vec<String> {
@@ -374,28 +409,11 @@ fn row(plan: &Plan, waves: bool) -> Vec<String> {
 
 /// Returns who is disturbed by all steps that can run, in a few words.
 fn disturbed(plan: &Plan) -> String {
-    let sum = |pick: fn(&Disruption) -> Option<u32>| {
-        let known = plan.steps.iter().filter_map(|step| pick(&step.disruption));
-        Some(known.fold(0_u32, u32::saturating_add))
-    };
-    let unread = |step: &&crate::plan::wire::Step| {
-        step.disruption.nodes.is_none() || step.disruption.pods.is_none()
-    };
-    let unread = plan.steps.iter().filter(unread).count();
-    let known = disturbs(&Disruption {
-        nodes: sum(|disruption| disruption.nodes),
-        pods: sum(|disruption| disruption.pods),
-        pdbs: Vec::new(),
-    });
-    match (known.is_empty(), unread) {
-        (_, 0) => known,
-        (true, unread) => format!("not assessed in {}", count(unread, "step")),
-        (false, unread) => format!("{known}, not assessed in {}", count(unread, "step")),
-    }
+    Toll::of(&plan.steps).brief()
 }
 
 /// The clusters with something to do, folded away: first all briefly, then the riskiest in full.
-fn details(active: &[&Plan], page: &mut Page) {
+fn details(active: &[&Plan], rows: usize, page: &mut Page) {
     let mut left = page.room;
     let mut chosen: Vec<Option<String>> = Vec::with_capacity(active.len());
     let mut misses = 0;
@@ -438,23 +456,8 @@ fn details(active: &[&Plan], page: &mut Page) {
             }
         }
     }
-    let missing: Vec<&&Plan> = active
-        .iter()
-        .zip(&chosen)
-        .filter(|(_, slot)| slot.is_none())
-        .map(|(plan, _)| plan)
-        .collect();
-    if !missing.is_empty() {
-        let names: Vec<String> = missing
-            .iter()
-            .map(|plan| prose(&shortened(&plan.name, NAME_MAX)))
-            .collect();
-        page.cut(format!(
-            "ladder and steps of {} of {}, which keep their rows: {}",
-            missing.len(),
-            count(active.len(), "cluster"),
-            named(&names, ASIDE)
-        ));
+    if let Some(cut) = without_details(active, &chosen, rows) {
+        page.cut(cut);
     }
     if brief > 0 {
         page.cut(format!(
@@ -465,6 +468,27 @@ fn details(active: &[&Plan], page: &mut Page) {
     for text in chosen.into_iter().flatten() {
         page.add(&text);
     }
+}
+
+/// Says which clusters have no details; `rows` of the first are in the overview.
+fn without_details(active: &[&Plan], chosen: &[Option<String>], rows: usize) -> Option<String> {
+    let missing = active.iter().zip(chosen).filter(|(_, slot)| slot.is_none());
+    let names: Vec<String> = missing
+        .map(|(plan, _)| prose(&shortened(&plan.name, NAME_MAX)))
+        .collect();
+    let kept = if chosen.iter().skip(rows).all(Option::is_some) {
+        ", which keep their rows"
+    } else {
+        ""
+    };
+    (!names.is_empty()).then(|| {
+        format!(
+            "ladder and steps of {} of {}{kept}: {}",
+            names.len(),
+            count(active.len(), "cluster"),
+            named(&names, ASIDE)
+        )
+    })
 }
 
 fn folded(plan: &Plan, depth: Depth, open: bool) -> String {

@@ -3,12 +3,13 @@
 //! Each list has forms from the fullest to one that fills what is left with names and counts the
 //! others. The fullest form that leaves room for the rest is taken.
 
+use super::super::alike::alike;
 use super::super::codes;
 use super::super::findings::{blocks, waiver};
 use super::super::later::reasons;
 use super::super::markup::{code_cell, fenced, prose, shortened};
 use super::super::terminal::journey;
-use super::super::words::{count, list, list_some, no_way_back, severity, total_time};
+use super::super::words::{Toll, count, list, list_some, no_way_back, severity, total_time};
 use super::{ASIDE, NAME_MAX, Page, fill, named};
 use crate::plan::wire::{ClusterError, Finding, Plan, PlanSet, Severity, Step};
 use std::collections::BTreeMap;
@@ -22,11 +23,11 @@ const SUBJECTS_SHOWN: usize = 6;
 const SENTENCE_MAX: usize = 600;
 /// An error's text is shortened to this on a page that many share.
 const ERROR_MAX: usize = 2_000;
-/// The part of the room that the full form of a list may take: the overview and the details of the
-/// riskiest clusters are worth more than every sentence about every blocker.
-const FULL_SHARE: usize = 3;
-/// The part that a list with every name may take before names are left out.
-const NAMES_SHARE: usize = 2;
+/// The part of the room that the ids of the points of no return may take. Where they are more, the
+/// details, which say each of them twice, cannot fit anyway.
+const IDS_SHARE: usize = 3;
+/// The part of the room that is kept free for the shortest form of each later list, at most.
+const LATER_SHARE: usize = 4;
 
 /// Writes everything about risk.
 pub(super) fn write(set: &PlanSet, active: &[&Plan], page: &mut Page) {
@@ -36,21 +37,30 @@ pub(super) fn write(set: &PlanSet, active: &[&Plan], page: &mut Page) {
     }
     let blocked: Vec<Blocked<'_>> = active.iter().filter_map(|plan| Blocked::of(plan)).collect();
     let points: Vec<Points<'_>> = active.iter().filter_map(|plan| Points::of(plan)).collect();
-    // Each later list has its part kept free, so that no list is crowded out.
-    let later = [!points.is_empty(), !set.errors.is_empty()];
-    let reserve = |lists: &[bool], room: usize| room / 4 * lists.iter().filter(|on| **on).count();
+    // Each later list has room for its shortest form kept free, so that no list is crowded out.
+    let cap = page.room / LATER_SHARE;
+    let for_points = points.iter().map(|one| one.name().len() + 2 * ASIDE / 16);
+    let for_points = for_points.fold(0, usize::saturating_add).min(cap);
+    let for_blocked = match by_code(&blocked, cap, false) {
+        Some(text) => text.len() + ASIDE,
+        None => cap,
+    };
+    if !set.errors.is_empty() {
+        let head = format!("## No plan for {}\n\n", count(set.errors.len(), "cluster"));
+        let room = page.room - for_points - for_blocked.min(cap);
+        let text = without_plan(&head, &set.errors, room, &mut page.cuts);
+        page.add(&text);
+    }
     if !blocked.is_empty() {
-        let room = page.room - reserve(&later, page.room);
-        let text = blockers(&blocked, room, &mut page.cuts);
+        let text = blockers(
+            &blocked,
+            page.room.saturating_sub(for_points),
+            &mut page.cuts,
+        );
         page.add(&text);
     }
     if !points.is_empty() {
-        let room = page.room - reserve(&later[1..], page.room);
-        let text = no_return(&points, room, &mut page.cuts);
-        page.add(&text);
-    }
-    if !set.errors.is_empty() {
-        let text = without_plan(&set.errors, page.room, &mut page.cuts);
+        let text = no_return(&points, page.room, &mut page.cuts);
         page.add(&text);
     }
 }
@@ -126,14 +136,9 @@ fn glance(set: &PlanSet, active: &[&Plan]) -> String {
 
 /// Returns who is disturbed by all plans, and how long the longest takes.
 fn disturbance(running: &[&&Plan]) -> String {
-    let steps = || running.iter().flat_map(|plan| &plan.steps);
-    let nodes = steps().filter_map(|step| step.disruption.nodes);
-    let nodes = nodes.fold(0_u32, u32::saturating_add);
-    let pods = steps().filter_map(|step| step.disruption.pods);
-    let pods = pods.fold(0_u32, u32::saturating_add);
-    let unread = steps()
-        .filter(|step| step.disruption.nodes.is_none() || step.disruption.pods.is_none())
-        .count();
+    let steps: usize = running.iter().map(|plan| plan.steps.len()).sum();
+    let toll = running.iter().map(|plan| Toll::of(&plan.steps));
+    let toll = toll.fold(Toll::default(), Toll::and);
     let total = |plan: &Plan| {
         let typical = plan.steps.iter().map(|step| step.duration.typical);
         typical.fold(0_u64, u64::saturating_add)
@@ -142,19 +147,11 @@ fn disturbance(running: &[&&Plan]) -> String {
         .iter()
         .max_by_key(|plan| (total(plan), std::cmp::Reverse(&plan.name)));
     let mut text = format!(
-        "{} to run on {}: removes {} and evicts {}",
-        count(steps().count(), "step"),
+        "{} to run on {}: {}",
+        count(steps, "step"),
         count(running.len(), "cluster"),
-        count(nodes as usize, "node"),
-        count(pods as usize, "pod")
+        toll.text()
     );
-    if unread > 0 {
-        let _ = write!(
-            text,
-            ", and more that could not be assessed in {}",
-            count(unread, "step")
-        );
-    }
     if let Some(longest) = longest {
         let time = total_time(longest.steps.iter());
         if running.len() == 1 {
@@ -221,8 +218,10 @@ struct Blocker<'p> {
 }
 
 /// A cluster on which something blocks.
-struct Blocked<'p> {
-    plan: &'p Plan,
+pub(in crate::report) struct Blocked<'p> {
+    name: String,
+    /// What follows the name: how far the cluster can go.
+    state: String,
     blockers: Vec<Blocker<'p>>,
 }
 
@@ -237,6 +236,22 @@ impl<'p> Blocked<'p> {
         if blockers.is_empty() && plan.summary.blocked > 0 {
             blockers.extend(held_back(plan));
         }
+        let stuck = if plan.summary.blocked > 0 {
+            "nothing can go on"
+        } else {
+            "a part of the way is closed"
+        };
+        let state = format!(" ({}): {stuck}", journey(plan));
+        Self::made(&plan.name, state, blockers)
+    }
+
+    /// Returns what blocks among these findings; none when nothing does.
+    pub(in crate::report) fn among(name: &str, found: &[&'p Finding]) -> Option<Self> {
+        let own = found.iter().copied().filter(|finding| blocks(finding));
+        Self::made(name, String::new(), own.map(of_finding).collect())
+    }
+
+    fn made(name: &str, state: String, mut blockers: Vec<Blocker<'p>>) -> Option<Self> {
         blockers.sort_by(|one, other| {
             (one.severity, one.code, &one.subject, &one.message).cmp(&(
                 other.severity,
@@ -245,11 +260,12 @@ impl<'p> Blocked<'p> {
                 &other.message,
             ))
         });
-        (!blockers.is_empty()).then_some(Self { plan, blockers })
-    }
-
-    fn name(&self) -> String {
-        prose(&shortened(&self.plan.name, NAME_MAX))
+        let name = prose(&shortened(name, NAME_MAX));
+        (!blockers.is_empty()).then_some(Self {
+            name,
+            state,
+            blockers,
+        })
     }
 }
 
@@ -297,25 +313,28 @@ fn held_back(plan: &Plan) -> Vec<Blocker<'_>> {
 }
 
 /// The fullest form of the blockers that leaves room for the rest.
-fn blockers(blocked: &[Blocked<'_>], room: usize, cuts: &mut Vec<String>) -> String {
+pub(in crate::report) fn blockers(
+    blocked: &[Blocked<'_>],
+    room: usize,
+    cuts: &mut Vec<String>,
+) -> String {
     let head = format!("## What blocks, on {}\n\n", count(blocked.len(), "cluster"));
-    let full = full_blockers(blocked, room / FULL_SHARE);
-    if let Some(full) = full {
+    let list_room = room.saturating_sub(head.len() + 1);
+    if let Some(full) = full_blockers(blocked, list_room) {
         return format!("{head}{full}\n");
     }
     cuts.push(
         "the sentences about each blocker (`stairway explain CODE` has the page of a code)"
             .to_owned(),
     );
-    let subjects = by_code(blocked, room / NAMES_SHARE, true);
-    if let Some(subjects) = subjects.filter(|text| text.len() <= room / NAMES_SHARE) {
+    if let Some(subjects) = by_code(blocked, list_room, true) {
         return format!("{head}{subjects}\n");
     }
     cuts.push("the subjects of each blocker".to_owned());
-    if let Some(names) = by_code(blocked, room.saturating_sub(head.len() + 1), false) {
+    if let Some(names) = by_code(blocked, list_room, false) {
         return format!("{head}{names}\n");
     }
-    let (text, missing) = counted(blocked, room.saturating_sub(head.len() + 1));
+    let (text, missing) = counted(blocked, list_room);
     if missing > 0 {
         cuts.push(format!(
             "{} in the lists of blockers; how many clusters each code blocks is there",
@@ -329,17 +348,7 @@ fn blockers(blocked: &[Blocked<'_>], room: usize, cuts: &mut Vec<String>) -> Str
 fn full_blockers(blocked: &[Blocked<'_>], room: usize) -> Option<String> {
     let mut out = String::new();
     for one in blocked {
-        let stuck = if one.plan.summary.blocked > 0 {
-            "nothing can go on"
-        } else {
-            "a part of the way is closed"
-        };
-        let _ = writeln!(
-            out,
-            "* **{}** ({}): {stuck}.",
-            one.name(),
-            journey(one.plan)
-        );
+        let _ = writeln!(out, "* **{}**{}.", one.name, one.state);
         for blocker in &one.blockers {
             let lead = if blocker.subject.is_empty() {
                 String::new()
@@ -382,7 +391,7 @@ fn codes_of<'b>(blocked: &'b [Blocked<'_>]) -> Vec<Code<'b>> {
     for one in blocked {
         for blocker in &one.blockers {
             let clusters = codes.entry((blocker.severity, blocker.code)).or_default();
-            let name = one.name();
+            let name = one.name.clone();
             if clusters.last().is_none_or(|(last, _)| *last != name) {
                 clusters.push((name, Vec::new()));
             }
@@ -532,11 +541,11 @@ fn no_return(points: &[Points<'_>], room: usize, cuts: &mut Vec<String>) -> Stri
             })
             .collect();
         let _ = writeln!(out, "* **{}** after step {}", one.name(), list(&ids));
-        if out.len() > room / FULL_SHARE {
+        if out.len() > room / IDS_SHARE {
             break;
         }
     }
-    if out.len() <= room / FULL_SHARE {
+    if out.len() <= room / IDS_SHARE {
         return format!("{head}{out}\n");
     }
     cuts.push("the ids of the steps after which there is no way back".to_owned());
@@ -595,49 +604,62 @@ fn runs(numbers: &[usize]) -> String {
     list(&runs.iter().map(say).collect::<Vec<_>>())
 }
 
-/// The clusters that got no plan.
-fn without_plan(errors: &[ClusterError], room: usize, cuts: &mut Vec<String>) -> String {
-    let head = format!("## No plan for {}\n\n", count(errors.len(), "cluster"));
-    let mut out = String::new();
-    for error in errors {
-        let text = shortened(&error.error, ERROR_MAX);
-        let name = prose(&shortened(&error.name, NAME_MAX));
-        let _ = write!(out, "**{name}**\n\n{}\n", fenced("text", &text));
-        if let Some(hint) = &error.hint {
-            let _ = write!(out, "Hint: {}\n\n", prose(&shortened(hint, SENTENCE_MAX)));
-        }
-        if out.len() > room / FULL_SHARE {
-            break;
-        }
+/// The clusters that failed, below `head`: alike errors once, with the names of their clusters.
+pub(in crate::report) fn without_plan(
+    head: &str,
+    errors: &[ClusterError],
+    room: usize,
+    cuts: &mut Vec<String>,
+) -> String {
+    let list_room = room.saturating_sub(head.len());
+    if let Some(whole) = error_texts(errors, list_room, usize::MAX) {
+        return format!("{head}{whole}");
     }
-    if head.len() + out.len() <= room / FULL_SHARE {
-        return format!("{head}{out}");
+    cuts.push("the errors of clusters that failed, in full".to_owned());
+    if let Some(short) = error_texts(errors, list_room, ERROR_MAX) {
+        return format!("{head}{short}");
     }
-    cuts.push("why clusters got no plan, in full".to_owned());
-    let lines: Vec<String> = errors
-        .iter()
-        .map(|error| {
-            let first = error.error.lines().next().unwrap_or_default();
-            let name = prose(&shortened(&error.name, NAME_MAX));
-            format!("* **{name}** {}\n", prose(&shortened(first, NAME_MAX * 2)))
-        })
-        .collect();
-    let whole: String = lines.concat();
-    if head.len() + whole.len() < room / NAMES_SHARE {
-        return format!("{head}{whole}\n");
+    if let Some(lines) = error_texts(errors, list_room, 2 * NAME_MAX) {
+        return format!("{head}{lines}");
     }
     let names: Vec<String> = errors
         .iter()
         .map(|error| prose(&shortened(&error.name, NAME_MAX)))
         .collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let (text, missing) = fill(&names, room.saturating_sub(head.len() + 64));
+    let (text, missing) = fill(&names, list_room.saturating_sub(64));
     if missing == 0 {
         return format!("{head}{text}.\n\n");
     }
     cuts.push(format!(
-        "{} that got no plan; they are counted",
+        "{} of clusters that failed; they are counted",
         count(missing, "name")
     ));
     format!("{head}{text} and {missing} more.\n\n")
+}
+
+/// Every error with its clusters, no text longer than `most`; none when that is longer than `room`.
+fn error_texts(errors: &[ClusterError], room: usize, most: usize) -> Option<String> {
+    let mut out = String::new();
+    for one in alike(errors) {
+        let names: Vec<String> = one
+            .names
+            .iter()
+            .map(|name| prose(&shortened(name, NAME_MAX)))
+            .collect();
+        let number = match names.len() {
+            1 => String::new(),
+            more => format!(" ({})", count(more, "cluster")),
+        };
+        let text = fenced("text", &shortened(&one.error, most));
+        let _ = write!(out, "**{}**{number}\n\n{text}\n", names.join(", "));
+        if let Some(hint) = &one.hint {
+            let hint = shortened(hint, SENTENCE_MAX.min(most));
+            let _ = write!(out, "Hint: {}\n\n", prose(&hint));
+        }
+        if out.len() > room {
+            return None;
+        }
+    }
+    Some(out)
 }

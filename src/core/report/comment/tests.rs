@@ -84,11 +84,11 @@ fn sixty_changed_clusters_fit_and_keep_every_blocker() {
             .iter()
             .filter(|one| one.severity == Severity::Blocking)
         {
-            let line = blockers.lines().find(|line| {
-                line.contains(&format!("`{}`", finding.code)) && line.contains(&plan.name)
-            });
+            let own = blockers
+                .split("\n* **")
+                .find(|own| own.starts_with(&plan.name));
             assert!(
-                line.is_some(),
+                own.is_some_and(|own| own.contains(&format!("`{}`", finding.code))),
                 "{} of {}: {blockers}",
                 finding.code,
                 plan.name
@@ -99,7 +99,13 @@ fn sixty_changed_clusters_fit_and_keep_every_blocker() {
         assert!(points == 0 || after.contains(&plan.name), "{}", plan.name);
     }
     assert!(page.contains("> **Shortened to "), "{page}");
-    assert!(page.contains("`stairway show planset.json`"), "{page}");
+    assert!(
+        page.contains("`stairway plan --json-into planset.json` writes everything"),
+        "no file was written: {page}"
+    );
+    let beside = Sheet::comment().beside(Some("out/set.json".to_owned()));
+    let page = planset_markdown(&set, &beside);
+    assert!(page.contains("`stairway show out/set.json`"), "{page}");
 }
 
 #[test]
@@ -128,6 +134,69 @@ fn five_thousand_blocked_clusters_are_all_counted() {
         assert!(more > 0 || code != "STW-R8-PDB", "{line}");
     }
     assert!(page.contains("names in the lists of blockers"), "{page}");
+}
+
+#[test]
+fn a_failure_of_the_whole_fleet_is_one_text_with_every_name() {
+    let mut set = set(Vec::new(), false);
+    set.errors = (0..60)
+        .map(|number| ClusterError {
+            name: format!("hub-{number:04}"),
+            error: format!(
+                "Rendering `clusters/hub-{number:04}.jsonnet` failed: {}the end",
+                "a line of lib/all.libsonnet ".repeat(100)
+            ),
+            hint: None,
+        })
+        .collect();
+    let page = planset_markdown(&set, &Sheet::comment());
+    assert!(
+        page.lines()
+            .any(|line| line.starts_with("Plan: ") && line.ends_with(" No plan for 60 clusters.")),
+        "{page}"
+    );
+    assert!(!page.contains("Shortened"), "there is room: {page}");
+    assert_eq!(page.matches("the end").count(), 1, "{page}");
+    for error in &set.errors {
+        assert!(page.contains(&error.name), "{}: {page}", error.name);
+    }
+    set.clusters = fleet(8);
+    let page = planset_markdown(&set, &Sheet::comment());
+    let at = |words: &str| page.find(words).expect(words);
+    assert!(at("## No plan for 60") < at("## What blocks"), "{page}");
+}
+
+#[test]
+fn details_are_cut_before_what_blocks_is_said_in_fewer_words() {
+    let clusters: Vec<Plan> = fleet(200)
+        .into_iter()
+        .step_by(4)
+        .map(|mut plan| {
+            for finding in &mut plan.findings {
+                finding.message = "A long reason. ".repeat(24);
+            }
+            plan
+        })
+        .collect();
+    let set = set(clusters, false);
+    let page = planset_markdown(&set, &Sheet::comment());
+    assert!(page.len() <= Sheet::comment().limit);
+    assert_eq!(page.matches("\n    Do: Mend").count(), 100, "{page:.3000}");
+    assert!(page.contains("> **Shortened to "), "{page:.3000}");
+}
+
+#[test]
+fn a_cluster_without_a_row_is_not_said_to_keep_it() {
+    let set = set(fleet(400), false);
+    for limit in (Sheet::LEAST..100_000).step_by(7_000) {
+        let page = planset_markdown(&set, &sheet(limit));
+        let rows_cut =
+            page.contains("> * the rows of the ") || page.contains("> * the overview of ");
+        assert!(
+            !(rows_cut && page.contains("which keep their rows")),
+            "{limit}: {page:.3000}"
+        );
+    }
 }
 
 #[test]
@@ -178,6 +247,7 @@ fn sheet(limit: usize) -> Sheet {
     Sheet {
         limit,
         key: String::new(),
+        whole: None,
     }
 }
 
@@ -203,6 +273,13 @@ fn the_marker_is_stable_and_tells_selections_apart() {
     assert!(first.starts_with("<!-- stairway:plan part-"), "{first}");
     assert_ne!(first, part("--shard 2/2", ""));
     assert_eq!(part("--shard 1/2", ""), first);
+    let moved = part("--changed-since origin/main", "");
+    assert_eq!(
+        part("--changed-since 4f2c9a1", ""),
+        moved,
+        "a push moves the revision"
+    );
+    assert_ne!(moved, first);
     let keyed = part("--shard 1/2", "prod");
     assert!(
         keyed.starts_with("<!-- stairway:plan prod part-"),
@@ -248,6 +325,7 @@ fn no_text_of_a_cluster_forges_the_marker() {
             &Sheet {
                 limit,
                 key: String::new(),
+                whole: None,
             },
         );
         assert_eq!(page.matches("<!-- stairway:").count(), 1, "{page}");
@@ -321,7 +399,7 @@ proptest! {
 
     #[test]
     fn no_set_outgrows_its_sheet(set in any_set(), limit in Sheet::LEAST..90_000) {
-        let sheet = Sheet { limit, key: String::new() };
+        let sheet = Sheet { limit, key: String::new(), whole: None };
         let page = planset_markdown(&set, &sheet);
         prop_assert!(page.len() <= limit, "{} of {limit}", page.len());
         prop_assert_eq!(page.matches("<!-- stairway:").count(), 1);

@@ -4,7 +4,7 @@ use super::super::fixtures::{blocked, evil, four_hops, in_sync, set};
 use super::super::tests::check;
 use super::{Notice, notice_markdown, notice_text};
 use crate::model::Timestamp;
-use crate::plan::wire::{Plan, StepKind};
+use crate::plan::wire::{Disruption, Plan, StepKind};
 
 fn at(start: &str) -> Notice {
     Notice {
@@ -130,4 +130,50 @@ fn names_steer_neither_a_terminal_nor_markdown() {
         );
     }
     assert!(!notice_markdown(&set, &Notice::default()).contains("<script"));
+}
+
+/// A plan that drains `core-a` after its people have left; `waiting` as the planner counted them.
+fn drained_after(waiting: Option<u32>) -> Plan {
+    let mut plan = four_hops();
+    plan.not_now.clear();
+    plan.steps
+        .retain(|step| step.kind == StepKind::DrainNodegroup && step.subject == "core-a");
+    plan.steps.truncate(1);
+    let mut wait = plan.steps.first().expect("a drain").clone();
+    wait.kind = StepKind::PhaseOut;
+    wait.duration.max = 90 * 86_400;
+    wait.disruption = Disruption {
+        nodes: Some(0),
+        pods: Some(0),
+        pdbs: Vec::new(),
+        waiting,
+    };
+    plan.steps.insert(0, wait);
+    plan.steps[1].disruption.nodes = Some(0);
+    plan.steps[1].disruption.pods = Some(3);
+    plan
+}
+
+#[test]
+fn nobody_on_a_group_that_is_phased_out_is_stopped() {
+    // (what was counted, what the totals say)
+    let rows = [
+        (Some(7), "evicts 3 pods, 7 wait for their owners"),
+        (None, "evicts 0 pods, 3 wait for their owners"),
+        (Some(1), "evicts 3 pods, 1 waits for its owner"),
+    ];
+    for (waiting, said) in rows {
+        let plan = drained_after(waiting);
+        let total = super::super::words::total_disruption(&plan.steps);
+        assert!(total.contains(said), "{total}");
+        for notice in [Notice::default(), at("2026-12-01T10:00:00Z")] {
+            let text = notice_text(&set(vec![plan.clone()], false), &notice);
+            assert!(!text.contains("core-a is stopped"), "{text}");
+            assert!(text.contains("goes on until its owner stops it"), "{text}");
+            assert!(!text.contains("running program"), "{text}");
+        }
+        let text = notice_text(&set(vec![plan], false), &at("2026-12-01T10:00:00Z"));
+        let until = "From 2026-12-01 10:00 UTC, typically until 2026-12-01 10:00 UTC";
+        assert!(text.contains(until), "{text}");
+    }
 }
