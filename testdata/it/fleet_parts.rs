@@ -251,6 +251,52 @@ fn a_missing_shard_is_told_and_fails() {
 }
 
 #[test]
+fn shards_that_lost_a_cluster_or_were_planned_otherwise_are_no_fleet() {
+    let place = fleet();
+    let plan = |shard: &str, file: &str, more: &[&str]| {
+        let line = ["plan", "--shard", shard, "--json-into", file];
+        place.run(&[&line[..], more].concat()).expect(0);
+    };
+    plan("1/2", "1.json", &[]);
+    plan("2/2", "2.json", &[]);
+    place.run(&["merge", "1.json", "2.json"]).expect(0);
+    let mut cut: Value = serde_json::from_str(&read(&place.work().join("2.json"))).expect("a set");
+    let clusters = cut["clusters"].as_array_mut().expect("a list");
+    assert!(clusters.pop().is_some());
+    place.json("cut.json", &cut);
+    let run = place.run(&["merge", "1.json", "cut.json"]).refused(
+        &[1],
+        &[
+            "the fleet has 7 clusters and all shards together have 6",
+            "stairway plan --shard 1/2",
+        ],
+    );
+    let second = run.stdout.lines().nth(1).unwrap_or_default();
+    assert!(
+        second.starts_with("Partial: 6 of the fleet's 7"),
+        "{}",
+        run.stdout
+    );
+    plan("2/2", "other.json", &["--to", "1.33"]);
+    place.run(&["merge", "1.json", "other.json"]).refused(
+        &[1],
+        &[
+            "different `--to`",
+            "`1.33` (`other.json`)",
+            "without it (`1.json`)",
+        ],
+    );
+    plan("2/2", "day.json", &["--at", "2026-08-01T00:00:00Z"]);
+    place.run(&["merge", "1.json", "day.json"]).refused(
+        &[1],
+        &[
+            "different days, see `--at`",
+            "2026-08-01T00:00:00Z (`day.json`)",
+        ],
+    );
+}
+
+#[test]
 fn sets_that_contradict_each_other_are_refused() {
     let place = fleet();
     let plan = |options: &[&str], file: &str| {
