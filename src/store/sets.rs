@@ -7,7 +7,7 @@ use crate::files;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
-use stairway_core::model::canonical_bytes;
+use stairway_core::model::{Timestamp, canonical_bytes};
 use stairway_core::plan::Planned;
 use stairway_core::plan::wire::{ClusterError, PLAN_FORMAT, Partial, Plan, Summary};
 use stairway_core::report::plan_markdown;
@@ -47,6 +47,12 @@ pub struct Origin {
     pub fleet: Option<String>,
     /// The git revision.
     pub revision: Option<String>,
+    /// The options that change a plan.
+    pub options: BTreeMap<String, String>,
+    /// The day for which calendars were read.
+    pub at: Option<Timestamp>,
+    /// When live was read; none for assumed.
+    pub observed_at: Option<Timestamp>,
 }
 
 /// A set as it was read.
@@ -99,6 +105,9 @@ impl<'de> Deserialize<'de> for SetPlan {
                 catalog: plan.inputs.catalog_date,
                 fleet: plan.inputs.fleet_digest,
                 revision: plan.inputs.git_revision,
+                options: plan.inputs.options,
+                at: plan.inputs.at,
+                observed_at: plan.inputs.observed_at,
             },
             json,
         })

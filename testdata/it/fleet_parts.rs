@@ -165,8 +165,8 @@ fn clusters_that_were_named_are_a_part_of_the_fleet() {
     // Who names all of them leaves none out.
     assert_eq!(partial(&["*"]), Value::Null);
     // Of a config that no fleet lists nothing is a part, whether there is a fleet or not.
-    place.file("alone/new.jsonnet", &config("new", "new"));
-    let alone = ["alone/new.jsonnet", "--live", "old/alder.json"];
+    place.json("alone/new.json", &live("alder"));
+    let alone = ["alone/new.json", "--live", "old/alder.json"];
     assert_eq!(partial(&alone), Value::Null);
     std::fs::remove_file(place.work().join("fleet.yaml")).expect("removed");
     assert_eq!(partial(&alone), Value::Null);
@@ -247,6 +247,52 @@ fn a_missing_shard_is_told_and_fails() {
         second.contains("chosen by --shard 1/3 --shard 3/3"),
         "{}",
         run.stdout
+    );
+}
+
+#[test]
+fn shards_that_lost_a_cluster_or_were_planned_otherwise_are_no_fleet() {
+    let place = fleet();
+    let plan = |shard: &str, file: &str, more: &[&str]| {
+        let line = ["plan", "--shard", shard, "--json-into", file];
+        place.run(&[&line[..], more].concat()).expect(0);
+    };
+    plan("1/2", "1.json", &[]);
+    plan("2/2", "2.json", &[]);
+    place.run(&["merge", "1.json", "2.json"]).expect(0);
+    let mut cut: Value = serde_json::from_str(&read(&place.work().join("2.json"))).expect("a set");
+    let clusters = cut["clusters"].as_array_mut().expect("a list");
+    assert!(clusters.pop().is_some());
+    place.json("cut.json", &cut);
+    let run = place.run(&["merge", "1.json", "cut.json"]).refused(
+        &[1],
+        &[
+            "the fleet has 7 clusters and all shards together have 6",
+            "stairway plan --shard 1/2",
+        ],
+    );
+    let second = run.stdout.lines().nth(1).unwrap_or_default();
+    assert!(
+        second.starts_with("Partial: 6 of the fleet's 7"),
+        "{}",
+        run.stdout
+    );
+    plan("2/2", "other.json", &["--to", "1.33"]);
+    place.run(&["merge", "1.json", "other.json"]).refused(
+        &[1],
+        &[
+            "different `--to`",
+            "`1.33` (`other.json`)",
+            "without it (`1.json`)",
+        ],
+    );
+    plan("2/2", "day.json", &["--at", "2026-08-01T00:00:00Z"]);
+    place.run(&["merge", "1.json", "day.json"]).refused(
+        &[1],
+        &[
+            "different days, see `--at`",
+            "2026-08-01T00:00:00Z (`day.json`)",
+        ],
     );
 }
 
@@ -476,8 +522,9 @@ fn a_cluster_that_left_the_fleet_is_told_everywhere() {
         set.stderr
     );
     let table = run(&[]).stdout;
-    let second = table.lines().nth(1).unwrap_or_default().to_owned();
-    assert!(second.contains(&format!("{said}alder.")), "{table}");
+    let heading: Vec<&str> = table.lines().take(4).collect();
+    let told = heading.join(" ").contains(&format!("{said}alder."));
+    assert!(told, "{table}");
     let page = run(&["--format", "markdown"]).stdout;
     assert!(page.contains(&format!("{said}`alder`")), "{page}");
     // It is gone although all others are affected, too; and it is gone from its own part only.

@@ -46,19 +46,7 @@ pub(crate) fn run(session: &mut Session<'_>, request: &ApplyRequest) -> Result<u
     for note in &notes {
         session.terminal.warn(note);
     }
-    // A run that was begun goes on: half-way is no place to wait in.
-    let gate = if request.resume || request.adopt {
-        Gate::default()
-    } else {
-        waves::gate(&Asked {
-            subject: &subject,
-            fleet: policy.fleet(),
-            key: &sides.key,
-            named: request.scope.fleet.as_deref(),
-            folders: &request.scope.folders,
-            cwd: &session.ambient.cwd,
-        })?
-    };
+    let gate = gate_of(session, request, &subject, (&sides, &policy))?;
     let dry_run = request.manner.approve.is_none();
     let skipped = gate.overridden();
     match gate.refusal(&subject.plan) {
@@ -98,6 +86,26 @@ pub(crate) fn run(session: &mut Session<'_>, request: &ApplyRequest) -> Result<u
     carried.lock.release()?;
     tell(session, carried.finish.how, &plan, &request.scope);
     Ok(exit_of(carried.finish.how))
+}
+
+/// Asks the waves. A run that was begun goes on: half-way is no place to wait in.
+fn gate_of(
+    session: &Session<'_>,
+    request: &ApplyRequest,
+    subject: &Subject,
+    (sides, policy): (&Sides, &OwnerPolicy),
+) -> Result<Gate, CliError> {
+    if request.resume || request.adopt {
+        return Ok(Gate::default());
+    }
+    waves::gate(&Asked {
+        subject,
+        fleet: policy.fleet(),
+        key: &sides.key,
+        named: request.scope.fleet.as_deref(),
+        folders: &request.scope.folders,
+        cwd: &session.ambient.cwd,
+    })
 }
 
 /// The fleet as it was named, for commands in hints.

@@ -9,6 +9,7 @@ use crate::cli::session::Session;
 use crate::pipeline::Shard;
 use crate::store::sets::{Origin, SET_FILE, SetFile, SetPlan, read_set};
 use crate::store::{Kept, SetDraft, Writer};
+use stairway_core::model::Timestamp;
 use stairway_core::plan::wire::Partial;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -30,6 +31,7 @@ pub(crate) fn run(session: &mut Session<'_>, request: &MergeArgs) -> Result<u8, 
         plans,
         missing,
         notes,
+        short,
     } = merge(sets)?;
     for note in notes {
         session.terminal.warn(&note);
@@ -51,7 +53,7 @@ pub(crate) fn run(session: &mut Session<'_>, request: &MergeArgs) -> Result<u8, 
     }
     let whole = review::whole(&request.review, request.out.as_deref());
     print_set(session, request.format, &request.review, whole, draft)?;
-    if let Some(error) = incomplete(&missing) {
+    if let Some(error) = incomplete(&missing).or(short) {
         return Err(error);
     }
     Ok(match (request.detailed_exitcode, failed) {
@@ -122,6 +124,8 @@ struct Merged {
     /// Shards that no set is of.
     missing: Vec<Shard>,
     notes: Vec<String>,
+    /// Why all shards together are not the whole fleet, if so.
+    short: Option<CliError>,
 }
 
 fn merge(sets: Vec<SetFile>) -> Result<Merged, CliError> {
@@ -133,6 +137,7 @@ fn merge(sets: Vec<SetFile>) -> Result<Merged, CliError> {
         ..SetDraft::default()
     };
     let sharded = sets.iter().any(|set| part_of(set).0.is_some());
+    let shards = shards(&sets);
     let mut by_name: BTreeMap<String, Found> = BTreeMap::new();
     let mut codes = vec![exit_code::DONE];
     for set in sets {
@@ -175,12 +180,45 @@ fn merge(sets: Vec<SetFile>) -> Result<Merged, CliError> {
         .errors
         .sort_by(|a, b| (&a.name, &a.error).cmp(&(&b.name, &b.error)));
     draft.exit = exit_code::strongest(codes);
+    let here = plans.len() + draft.errors.len();
+    // Sets of all shards without another choice make the whole fleet; it has said how many that are.
+    let short = shards.filter(|all| draft.partial.is_none() && here < all.of as usize);
+    let told = short.as_ref().map(|all| too_few(all, here));
+    draft.partial = draft.partial.or(short);
     Ok(Merged {
         draft,
         plans,
         missing,
         notes,
+        short: told,
     })
+}
+
+/// Returns the shards that the sets are of, and how many clusters the fleet has.
+fn shards(sets: &[SetFile]) -> Option<Partial> {
+    let of = sets.first()?.partial.as_ref()?.of;
+    let found: BTreeSet<_> = sets
+        .iter()
+        .filter_map(|set| part_of(set).0)
+        .map(|shard| (shard.index, shard.of))
+        .collect();
+    let by: Vec<String> = found
+        .into_iter()
+        .map(|(index, of)| format!("--shard {}", Shard { index, of }))
+        .collect();
+    let gone = gone(sets);
+    (!by.is_empty()).then_some(Partial { of, by, gone })
+}
+
+fn too_few(all: &Partial, here: usize) -> CliError {
+    let shard = all.by.first().map_or("", String::as_str);
+    CliError::user(format!(
+        "Merging the shards failed: the fleet has {} clusters and all shards together have {here}, so the set is not the whole fleet: a cluster was taken out of a set, or skipped when it was planned",
+        all.of
+    ))
+    .hint(format!(
+        "plan each shard again, the first with `stairway plan {shard} --out DIR`, and merge what comes out"
+    ))
 }
 
 fn contradiction(other: &Found, plan: &SetPlan, shown: &str) -> CliError {
@@ -359,5 +397,75 @@ fn agree(plans: &[Found], sharded: bool, notes: &mut Vec<String>) -> Result<(), 
         }
         notes.push(said);
     }
-    Ok(())
+    match other_options(plans).or_else(|| other_day(plans).filter(|_| sharded)) {
+        Some(said) if sharded => Err(CliError::user(format!("Merging the shards failed: {said}"))
+            .hint("plan all shards with the same options")),
+        Some(said) => {
+            notes.push(said);
+            Ok(())
+        }
+        None => Ok(()),
+    }
+}
+
+/// Says that not all plans were made for the day of one `--at`. Without it a plan is for the instant
+/// at which its live side was read, and where that is assumed, for the day of its run.
+fn other_day(plans: &[Found]) -> Option<String> {
+    let mut days: BTreeMap<Timestamp, &str> = BTreeMap::new();
+    let mut given = None;
+    let mut own = None;
+    for found in plans {
+        let origin = &found.plan.origin;
+        let Some(at) = origin.at else { continue };
+        if origin.observed_at == Some(at) {
+            own = own.or(Some(&found.set));
+            continue;
+        }
+        days.entry(at).or_insert(&found.set);
+        if origin.observed_at.is_some() {
+            given = given.or(Some((at, &found.set)));
+        }
+    }
+    let listed: Vec<String> = match (days.len(), given, own) {
+        (0 | 1, Some((at, set)), Some(own)) => {
+            vec![format!("{at} (`{set}`)"), format!("without it (`{own}`)")]
+        }
+        (0 | 1, _, _) => return None,
+        (_, _, _) => days
+            .iter()
+            .map(|(at, set)| format!("{at} (`{set}`)"))
+            .collect(),
+    };
+    Some(format!(
+        "the plans were made for different days, see `--at`: {}",
+        listed.join(", ")
+    ))
+}
+
+/// Names the first option with which not all plans were made.
+fn other_options(plans: &[Found]) -> Option<String> {
+    let options = || plans.iter().map(|found| &found.plan.origin.options);
+    let names: BTreeSet<&String> = options().flat_map(BTreeMap::keys).collect();
+    for name in names {
+        let mut answers: BTreeMap<Option<&String>, &str> = BTreeMap::new();
+        for found in plans {
+            let answer = found.plan.origin.options.get(name);
+            answers.entry(answer).or_insert(&found.set);
+        }
+        if answers.len() < 2 {
+            continue;
+        }
+        let listed: Vec<String> = answers
+            .iter()
+            .map(|(answer, set)| match answer {
+                Some(value) => format!("`{value}` (`{set}`)"),
+                None => format!("without it (`{set}`)"),
+            })
+            .collect();
+        return Some(format!(
+            "the plans were made with different `--{name}`: {}",
+            listed.join(", ")
+        ));
+    }
+    None
 }

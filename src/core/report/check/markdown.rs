@@ -17,6 +17,8 @@ const NAMES_SHOWN: usize = 40;
 const FRAME: usize = 2_048;
 /// A name longer than this is shortened.
 const NAME_MAX: usize = 96;
+/// The line about decisions that cover nothing is shortened to this.
+const IDLE_MAX: usize = 2_000;
 
 /// The part of the room that is kept free for what blocks when errors are many.
 const BLOCKERS_SHARE: usize = 4;
@@ -70,7 +72,7 @@ pub fn check_markdown(report: &CheckReport, floor: Severity, sheet: &Sheet) -> S
         }
     }
     if let Some(idle) = report.idle_line() {
-        page.put(&format!("{}\n\n", prose(&shortened(&idle, ERROR_MAX))));
+        page.put(&format!("{}\n\n", prose(&shortened(&idle, IDLE_MAX))));
     }
     let Page { body, cuts, .. } = page;
     let note = note(&cuts, limit, sheet.whole.as_deref());

@@ -168,6 +168,17 @@ fn lock(run: &str) -> LockView {
     }
 }
 
+#[test]
+fn a_lock_without_a_run_is_told_in_a_whole_sentence() {
+    let plan = four_hops();
+    let fold = Fold::default();
+    let mut view = view(&plan, &fold, 1);
+    view.lock = Some(lock(""));
+    let text = status_table(&view, &WIDE);
+    let said = "for a run that has not begun yet.";
+    assert!(text.contains(said), "{text}");
+}
+
 fn first_line(view: &StatusView<'_>) -> String {
     let look = Look { width: 200, ..WIDE };
     let text = status_table(view, &look);
