@@ -61,6 +61,42 @@ pub fn newest_minor(catalog: &Catalog, at: Timestamp) -> Option<KubeMinor> {
         .or_else(|| catalog.newest_offered(at))
 }
 
+/// Checks that EKS offers a minor, as far as the catalog knows. Returns why it does not, and what to type.
+pub fn check_offered(
+    catalog: &Catalog,
+    at: Timestamp,
+    minor: KubeMinor,
+) -> Result<(), (String, String)> {
+    let why = match catalog.support_state(minor, at) {
+        SupportState::Standard { .. } | SupportState::Extended { .. } => return Ok(()),
+        SupportState::NotYetOffered { from } => {
+            format!("EKS offers {minor} from {} on", from.day())
+        }
+        SupportState::Ended { since } => {
+            format!("EKS support of {minor} ended on {}", since.day())
+        }
+        SupportState::Uncatalogued => match catalog.newest_offered(at) {
+            Some(newest) if minor > newest => {
+                format!("the newest that EKS offers, as far as this stairway knows, is {newest}")
+            }
+            Some(_) | None => "EKS does not offer it".to_owned(),
+        },
+    };
+    let offered: Vec<String> = catalog
+        .support_windows()
+        .rev()
+        .map(|window| window.minor)
+        .filter(|minor| {
+            matches!(
+                catalog.support_state(*minor, at),
+                SupportState::Standard { .. } | SupportState::Extended { .. }
+            )
+        })
+        .map(|minor| format!("--version {minor}"))
+        .collect();
+    Err((why, format!("EKS offers {}", offered.join(", "))))
+}
+
 /// Returns the files of a new repository by path, without the cluster's own ones.
 pub fn repository(name: &str, region: &str) -> BTreeMap<String, String> {
     let fill = |text: &str| text.replace("@NAME@", name).replace("@REGION@", region);

@@ -6,7 +6,9 @@
 
 mod record;
 
-pub use record::{GENERATED_FOLDER, GeneratedRecord, RECORD_FORMAT, RECORD_KIND, RecordError};
+pub use record::{
+    GENERATED_FOLDER, GeneratedRecord, RECORD_FORMAT, RECORD_KIND, RecordError, revision_of,
+};
 
 use crate::config::nearest;
 use serde_json::Value;

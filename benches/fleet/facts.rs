@@ -221,7 +221,7 @@ fn pdbs() -> Vec<Pdb> {
         namespace: namespace.to_owned(),
         name: name.to_owned(),
         allowed: Known::Value(1),
-        selector: BTreeMap::from([(key.to_owned(), value.to_owned())]),
+        selector: Known::Value(BTreeMap::from([(key.to_owned(), value.to_owned())])),
         ..Pdb::default()
     })
     .collect()

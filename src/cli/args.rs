@@ -245,7 +245,7 @@ pub struct PlanArgs {
     /// Delete this live nodegroup or add-on that git does not declare
     #[arg(long, value_name = "NAME")]
     pub prune: Vec<String>,
-    /// The time for which support dates are read [default: when live was recorded, else today]
+    /// The time for which support dates are read [default: when live was recorded, else today], and waivers [default: now]
     #[arg(long, value_name = "TIME")]
     pub at: Option<Timestamp>,
     /// Write each plan to <DIR>/<id>/, and the set to <DIR>/planset.json

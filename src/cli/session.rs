@@ -7,12 +7,12 @@ use super::progress::Progress;
 use super::request::Work;
 use super::terminal::Terminal;
 use crate::eksctl_schema::EksctlSchema;
-use crate::pipeline::{Loaded, Note, Part, Report, RunOptions, Scope, run, select};
+use crate::pipeline::{ClusterRequest, Loaded, Note, Part, Report, RunOptions, Scope, run, select};
 use stairway_core::catalog::Catalog;
 use stairway_core::model::Timestamp;
 use stairway_core::plan::wire::{ClusterError, Partial};
 use stairway_core::report::Look;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One run of the program.
 pub(crate) struct Session<'a> {
@@ -123,7 +123,7 @@ impl Session<'_> {
             worker: scope.worker.clone(),
             schema: schema.as_ref(),
         };
-        let (mut notes, mut seen) = (Vec::new(), 0_usize);
+        let (mut notes, mut seen) = (Vec::new(), BTreeSet::new());
         let progress = Progress::start(
             self.ambient,
             self.terminal,
@@ -143,7 +143,7 @@ impl Session<'_> {
                     notes: own,
                 } = report;
                 notes.extend(own.into_iter().map(|note| (name.clone(), note)));
-                seen += 1;
+                seen.insert(name.clone());
                 match outcome {
                     Some(Ok(result)) => keep(name, result),
                     Some(Err(error)) => {
@@ -157,10 +157,33 @@ impl Session<'_> {
         drop(progress);
         self.tell(notes);
         outcome?;
-        if seen == 0 {
+        if seen.is_empty() {
             none_seen(scope)?;
         }
+        let whole = scope.subjects.is_empty() && toured.partial.is_none();
+        if whole && toured.errors.is_empty() {
+            self.tell_strangers(&selected.requests, &seen);
+        }
         Ok(toured)
+    }
+
+    /// Says which waivers and ignore rules name a cluster that the whole fleet does not have. Where
+    /// all entries have names that is an error when the file is read.
+    fn tell_strangers(&mut self, requests: &[ClusterRequest], seen: &BTreeSet<String>) {
+        let Some(first) = requests.first() else {
+            return;
+        };
+        let settings = &first.settings;
+        let waivers = settings.waivers.iter().map(|waiver| &waiver.cluster);
+        let rules = settings.ignore.iter().map(|rule| &rule.cluster);
+        let named: BTreeSet<&String> = waivers.chain(rules).collect();
+        for name in named {
+            if !name.contains(['*', '?']) && !seen.contains(name) {
+                self.terminal.warn(&format!(
+                    "the fleet file has waivers or ignore rules for `{name}`, and no cluster of the fleet is called so"
+                ));
+            }
+        }
     }
 
     /// Prints notes, those about many clusters as one.

@@ -32,6 +32,8 @@ pub(crate) struct Sides {
     pub(crate) loaded: Loaded,
     /// Where what runs is.
     pub(crate) live: LiveSource,
+    /// What the fleet knows the cluster by, or the config as it was named.
+    pub(crate) key: String,
 }
 
 impl Subject {
@@ -91,6 +93,7 @@ impl Subject {
                 return Ok(Sides {
                     loaded,
                     live: request.live.clone(),
+                    key: request.key.clone(),
                 });
             }
         }
@@ -194,6 +197,7 @@ impl Subject {
             live.observation = store::read_observed(&self.dir, &self.plan)?;
         }
         loaded.at = self.plan.inputs.at.unwrap_or(loaded.at);
+        loaded.inputs.decided_at = self.plan.inputs.decided_at;
         let again = plan_cluster(&loaded, &self.options(), session.catalog)?;
         let mut files = StepFiles::new();
         for (name, digest) in wanted {

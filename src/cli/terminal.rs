@@ -1,6 +1,7 @@
 //! The one owner of stdout and stderr: data goes to stdout, talk to stderr.
 
 use super::ambient::Ambient;
+use stairway_core::report::is_steering;
 use std::io::{self, BufWriter, Write};
 
 /// Stdout and stderr of one run.
@@ -139,12 +140,12 @@ impl Write for Forgiving<'_> {
     }
 }
 
-/// Returns `text` without control characters other than line breaks: it may quote a file under
-/// review, which must not steer the terminal.
+/// Returns `text` without characters that steer a terminal or reorder what it shows, other than line
+/// breaks: it may quote a file under review.
 fn harmless(text: &str) -> String {
     text.chars()
         .map(|c| {
-            if c.is_control() && c != '\n' {
+            if is_steering(c) && c != '\n' {
                 '\u{fffd}'
             } else {
                 c
@@ -217,7 +218,11 @@ pub(crate) mod tests {
         let mut terminal = Terminal::to_writers(Box::new(out.clone()), Box::new(err.clone()));
         terminal.warn("careful");
         terminal.hint("do\u{1b}[2Jthis");
+        terminal.error("`prod\u{202e}gnigats\u{2066}`\u{9b}2J\u{200b}");
         assert_eq!(out.text(), "");
-        assert_eq!(err.text(), "Warning: careful\nHint: do\u{fffd}[2Jthis\n");
+        assert_eq!(
+            err.text(),
+            "Warning: careful\nHint: do\u{fffd}[2Jthis\nError: `prod\u{fffd}gnigats\u{fffd}`\u{fffd}2J\u{fffd}\n"
+        );
     }
 }

@@ -14,12 +14,38 @@ const SUBJECTS: [&str; 3] = ["cluster", "nodegroup ", "addon "];
 pub(super) fn check(file: &FleetFile) -> Result<(), ShapeError> {
     let root = ValuePath::default();
     for (index, waiver) in file.waivers.iter().enumerate() {
-        check_waiver(waiver, &root.key("waivers").item(index))?;
+        let path = root.key("waivers").item(index);
+        check_cluster(file, &waiver.cluster, &path)?;
+        check_waiver(waiver, &path)?;
     }
     for (index, rule) in file.ignore.iter().enumerate() {
-        check_rule(rule, &root.key("ignore").item(index))?;
+        let path = root.key("ignore").item(index);
+        check_cluster(file, &rule.cluster, &path)?;
+        check_rule(rule, &path)?;
     }
     Ok(())
+}
+
+/// A decision for one cluster needs that cluster. Entries without a name get theirs when they are
+/// rendered: while there is one, only the names after the run tell.
+fn check_cluster(file: &FleetFile, cluster: &str, path: &ValuePath) -> Result<(), ShapeError> {
+    let at = path.key("cluster");
+    if cluster.trim().is_empty() {
+        return Err(ShapeError::new(at, "is empty, and matches no cluster")
+            .hint("name a cluster, or write `\"*\"` for all"));
+    }
+    let names: Option<Vec<&str>> = file.clusters.iter().map(|e| e.name.as_deref()).collect();
+    let Some(names) = names.filter(|_| !cluster.contains(['*', '?'])) else {
+        return Ok(());
+    };
+    if names.contains(&cluster) {
+        return Ok(());
+    }
+    let error = ShapeError::new(at, format!("there is no cluster `{cluster}` in this fleet"));
+    Err(match nearest(cluster, names).first() {
+        Some(near) => error.hint(format!("did you mean `{near}`?")),
+        None => error.hint("names are those under `clusters`; globs such as `prod-*` are for many"),
+    })
 }
 
 fn check_words(path: &ValuePath, reason: &str, owner: &str) -> Result<(), ShapeError> {

@@ -1,11 +1,12 @@
 //! Which clusters a change affects: what git says has changed, and what each cluster is made from.
 
 use super::{ClusterRequest, LiveSource, Scope, SelectError};
-use crate::config::{self, Fleet, FleetFile};
+use crate::config::{self, ClusterEntry, Fleet, FleetFile};
 use crate::files::{self, TemporaryDir};
 use crate::render::{ImportScan, Reads, RenderError};
 use crate::vcs::{self, Changes, VcsError};
 use serde_json::Value;
+use stairway_core::policy::settings::{IgnoreRule, Waiver, glob_matches};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -20,6 +21,8 @@ pub(super) struct Kept {
     pub(super) files: usize,
     /// What to tell.
     pub(super) notes: Vec<String>,
+    /// Entries of the fleet at the revision that it has no more.
+    pub(super) gone: Vec<ClusterEntry>,
 }
 
 /// What a change of the fleet file means.
@@ -60,8 +63,9 @@ pub(super) fn keep_affected(
     let changes = vcs::changed_since(&top, rev).map_err(failed)?;
     let mut scan = ImportScan::default();
     let mut notes = Vec::new();
+    let mut gone = Vec::new();
     let by_fleet = match fleet {
-        Some(fleet) => fleet_change(fleet, rev, &top, &changes, &mut scan, evaluate),
+        Some(fleet) => fleet_change(fleet, rev, &top, &changes, &mut scan, evaluate, &mut gone),
         None => FleetChange::None,
     };
     let keys = match by_fleet {
@@ -70,7 +74,7 @@ pub(super) fn keep_affected(
         FleetChange::Everything(why) => {
             notes.push(format!("every cluster counts as affected: {why}"));
             let files = changes.paths.len();
-            return Ok(Kept { files, notes });
+            return Ok(Kept { files, notes, gone });
         }
     };
     let mut not_in_git: BTreeSet<PathBuf> = BTreeSet::new();
@@ -87,6 +91,7 @@ pub(super) fn keep_affected(
     Ok(Kept {
         files: changes.paths.len(),
         notes,
+        gone,
     })
 }
 
@@ -141,6 +146,7 @@ fn fleet_change(
     changes: &Changes,
     scan: &mut ImportScan,
     evaluate: Evaluate<'_>,
+    gone: &mut Vec<ClusterEntry>,
 ) -> FleetChange {
     let mut reads = Reads::default();
     scan.add(&fleet.path, &fleet.root, &mut reads);
@@ -153,7 +159,10 @@ fn fleet_change(
         return FleetChange::None;
     }
     match fleet_at(fleet, rev, top, evaluate) {
-        Ok(before) => compare(&before, &fleet.file, shown),
+        Ok(before) => {
+            *gone = no_more(&before, &fleet.file);
+            compare(&before, &fleet.file, shown)
+        }
         Err(why) => FleetChange::Everything(format!(
             "`{shown}` has changed and cannot be compared with that of `{rev}`: {why}"
         )),
@@ -187,6 +196,40 @@ fn fleet_at(
         .map_err(|error| error.to_string())
 }
 
+/// Returns the entries that were in the fleet and are not now. One that was known by its config and
+/// has a name today is still there.
+fn no_more(before: &FleetFile, now: &FleetFile) -> Vec<ClusterEntry> {
+    let keys: BTreeSet<String> = now.clusters.iter().map(ClusterEntry::key).collect();
+    let configs: BTreeSet<&str> = now.clusters.iter().map(|e| e.config.as_str()).collect();
+    let stays = |entry: &&ClusterEntry| {
+        let by_config = entry.name.is_none() && configs.contains(entry.config.as_str());
+        keys.contains(&entry.key()) || by_config
+    };
+    let before = before.clusters.iter();
+    before.filter(|entry| !stays(entry)).cloned().collect()
+}
+
+/// Returns true when what is said about this cluster by its name is not as before. Who has no name yet
+/// may be anybody.
+fn is_judged_anew(before: &FleetFile, now: &FleetFile, entry: &ClusterEntry) -> bool {
+    let means = |glob: &str| match &entry.name {
+        Some(name) => glob_matches(glob, name),
+        None => true,
+    };
+    let waivers = |file: &FleetFile| -> Vec<Waiver> {
+        let own = file.waivers.iter().filter(|waiver| means(&waiver.cluster));
+        own.cloned().collect()
+    };
+    let ignored = |file: &FleetFile| -> Vec<IgnoreRule> {
+        let own = file.ignore.iter().filter(|rule| means(&rule.cluster));
+        own.cloned().collect()
+    };
+    waivers(before) != waivers(now) || ignored(before) != ignored(now)
+}
+
+/// Sections whose entries are each about some clusters, by name.
+const BY_NAME: [&str; 2] = ["ignore", "waivers"];
+
 /// A section that counts for all clusters, or the entries that are new or not as before.
 fn compare(before: &FleetFile, now: &FleetFile, shown: &str) -> FleetChange {
     let sections = |file: &FleetFile| -> BTreeMap<String, Value> {
@@ -194,7 +237,7 @@ fn compare(before: &FleetFile, now: &FleetFile, shown: &str) -> FleetChange {
         let map = value.as_object_mut().map(std::mem::take);
         map.unwrap_or_default()
             .into_iter()
-            .filter(|(key, _)| key != "clusters")
+            .filter(|(key, _)| key != "clusters" && !BY_NAME.contains(&key.as_str()))
             .collect()
     };
     let (old, new) = (sections(before), sections(now));
@@ -210,6 +253,8 @@ fn compare(before: &FleetFile, now: &FleetFile, shown: &str) -> FleetChange {
             changed.join("` and `")
         ));
     }
+    // Most changes are of neither, and a fleet has thousands of entries.
+    let judged_anew = before.waivers != now.waivers || before.ignore != now.ignore;
     let known: BTreeMap<String, _> = before
         .clusters
         .iter()
@@ -218,8 +263,11 @@ fn compare(before: &FleetFile, now: &FleetFile, shown: &str) -> FleetChange {
     let entries = now
         .clusters
         .iter()
-        .filter(|entry| known.get(&entry.key()) != Some(entry))
-        .map(config::ClusterEntry::key)
+        .filter(|entry| {
+            known.get(&entry.key()) != Some(entry)
+                || (judged_anew && is_judged_anew(before, now, entry))
+        })
+        .map(ClusterEntry::key)
         .collect();
     FleetChange::Entries(entries)
 }

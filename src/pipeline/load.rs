@@ -95,6 +95,25 @@ pub(super) fn instant(
     given.or(recorded).unwrap_or(today)
 }
 
+/// Returns the instant by which the owner's decisions are judged, where it is another than `at`:
+/// the clock's, because an old observation revives no waiver. A time that was given is meant for
+/// the decisions too, and a world has a clock of its own, which `at` is.
+pub(super) fn decided_at(
+    settings: &Settings,
+    cluster: &str,
+    live: Option<&LiveRead>,
+    (given, at, now): (Option<Timestamp>, Timestamp, Timestamp),
+) -> Option<Timestamp> {
+    let by_clock = live.is_none_or(|live| match live.kind {
+        ObservationKind::Recorded | ObservationKind::Assumed | ObservationKind::Kubernetes => true,
+        ObservationKind::World => false,
+    });
+    if given.is_some() || !by_clock {
+        return None;
+    }
+    settings.decided_at(cluster, at, now)
+}
+
 /// Returns the file that must be rendered to know the live side.
 pub(super) fn live_to_render(live: &LiveSource) -> Option<&Path> {
     match live {

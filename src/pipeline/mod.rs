@@ -15,7 +15,7 @@ mod run;
 mod select;
 
 pub use load::{LiveRead, Loaded, Note, observe_file};
-pub use part::{Part, Shard};
+pub use part::{Part, Shard, quoted, typed};
 pub use planning::{PlanOptions, plan_cluster};
 pub use run::{Report, RunOptions, run};
 pub use select::{NameFilter, Scope, SelectError, Selected, select};

@@ -83,12 +83,17 @@ impl FromStr for Shard {
 }
 
 /// Writes an option as it is typed in a shell.
-pub(super) fn typed(option: &str, value: &str) -> String {
+pub fn typed(option: &str, value: &str) -> String {
+    format!("{option} {}", quoted(value))
+}
+
+/// Writes a word as it is typed in a shell.
+pub fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._/-@~^:+,".contains(c);
-    if !value.is_empty() && value.chars().all(plain) {
-        format!("{option} {value}")
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
     } else {
-        format!("{option} '{}'", value.replace('\'', "'\\''"))
+        format!("'{}'", word.replace('\'', "'\\''"))
     }
 }
 
@@ -176,5 +181,7 @@ mod tests {
         );
         assert_eq!(typed("--wave", "it's"), "--wave 'it'\\''s'");
         assert_eq!(typed("--target", ""), "--target ''");
+        assert_eq!(quoted("eu-*"), "'eu-*'");
+        assert_eq!(quoted("clusters/a.jsonnet"), "clusters/a.jsonnet");
     }
 }

@@ -1,8 +1,8 @@
 //! Many clusters through render, live and work, in batches, in parallel, in order.
 
 use super::load::{
-    LiveRead, Loaded, Note, Revisions, age_note, instant, live_to_render, missing_files, name_of,
-    read_config, read_live, render_failure,
+    LiveRead, Loaded, Note, Revisions, age_note, decided_at, instant, live_to_render,
+    missing_files, name_of, read_config, read_live, render_failure,
 };
 use super::{ClusterRequest, LiveSource};
 use crate::eksctl_schema::EksctlSchema;
@@ -276,6 +276,8 @@ fn assemble(
 ) -> Loaded {
     let at = instant(options.at, live.as_ref(), options.now);
     describe_live(&mut inputs, live.as_ref(), at);
+    let instants = (options.at, at, options.now);
+    inputs.decided_at = decided_at(&request.settings, &name, live.as_ref(), instants);
     Loaded {
         name,
         config,

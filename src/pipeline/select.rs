@@ -1,7 +1,7 @@
 //! Which clusters an invocation is about.
 
 use super::affected::keep_affected;
-use super::part::typed;
+use super::part::{quoted, typed};
 use super::{ClusterRequest, LiveSource, Part};
 use crate::config::{self, ClusterEntry, Fleet, FleetError, Live, Policy, nearest};
 use crate::files;
@@ -10,7 +10,7 @@ use crate::vcs::VcsError;
 use serde_json::Value;
 use stairway_core::plan::wire::Partial;
 use stairway_core::policy::settings::{Settings, glob_matches};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -257,7 +257,10 @@ pub fn select(scope: &Scope) -> Result<Selected, SelectError> {
     requests.sort_by(|a, b| (&a.name, &a.config).cmp(&(&b.name, &b.config)));
     requests.dedup();
     let whole = requests.len();
-    let nothing = take_part(scope, fleet.as_ref(), &mut requests, &mut notes)?;
+    let partial = fleet
+        .as_ref()
+        .and_then(|fleet| partial(scope, fleet, &requests));
+    let Taken { nothing, gone } = take_part(scope, fleet.as_ref(), &mut requests, &mut notes)?;
     let in_fleet = whole > 1;
     for request in &mut requests {
         request.in_fleet = in_fleet;
@@ -265,7 +268,7 @@ pub fn select(scope: &Scope) -> Result<Selected, SelectError> {
     if nothing.is_none() {
         attach_live(scope, &mut requests)?;
     }
-    let partial = fleet.as_ref().and_then(|fleet| partial(scope, fleet));
+    let partial = partial.map(|partial| Partial { gone, ..partial });
     let waves = fleet.map(|fleet| fleet.file.waves).unwrap_or_default();
     Ok(Selected {
         requests,
@@ -276,19 +279,31 @@ pub fn select(scope: &Scope) -> Result<Selected, SelectError> {
     })
 }
 
-/// Leaves only the part that is meant; returns why nothing is left, if so.
+/// What was found while a part was taken.
+#[derive(Default)]
+struct Taken {
+    /// Why nothing is left, if so.
+    nothing: Option<String>,
+    /// Clusters of the part that the fleet has no more.
+    gone: Vec<String>,
+}
+
+/// Leaves only the part that is meant.
 fn take_part(
     scope: &Scope,
     fleet: Option<&Fleet>,
     requests: &mut Vec<ClusterRequest>,
     notes: &mut Vec<String>,
-) -> Result<Option<String>, SelectError> {
+) -> Result<Taken, SelectError> {
     let Part {
         shard,
         changed_since,
         waves,
     } = &scope.part;
-    let mut nothing = None;
+    let Taken {
+        mut nothing,
+        mut gone,
+    } = Taken::default();
     if !waves.is_empty() {
         let known = fleet.ok_or(SelectError::WaveWithoutFleet)?;
         if let Some(wave) = waves.iter().find(|wave| !known.file.waves.contains(wave)) {
@@ -324,6 +339,15 @@ fn take_part(
         let evaluate = |path: &Path, root: &Path| evaluate(path, root, &scope.worker);
         let kept = keep_affected(scope, rev, fleet, requests, &evaluate)?;
         notes.extend(kept.notes);
+        let meant = kept.gone.iter().filter(|entry| is_meant(scope, entry));
+        gone.extend(meant.map(ClusterEntry::key));
+        gone.sort();
+        if !gone.is_empty() {
+            notes.push(format!(
+                "no longer in the fleet since {rev}, and so not planned: `{}`",
+                gone.join("`, `")
+            ));
+        }
         if requests.is_empty() {
             let files = match kept.files {
                 1 => "1 file".to_owned(),
@@ -334,11 +358,26 @@ fn take_part(
             ));
         }
     }
-    Ok(nothing)
+    Ok(Taken { nothing, gone })
 }
 
-/// Says which part of the fleet was asked for, as it was typed.
-fn partial(scope: &Scope, fleet: &Fleet) -> Option<Partial> {
+/// Returns true when a cluster that the fleet has no more would have been in the part.
+fn is_meant(scope: &Scope, entry: &ClusterEntry) -> bool {
+    let Part {
+        shard,
+        changed_since: _,
+        waves,
+    } = &scope.part;
+    let wave = entry.wave.as_ref();
+    scope.filter(&scope.subjects).takes(provisional(entry))
+        && shard.is_none_or(|shard| shard.takes(&entry.key()))
+        && (waves.is_empty() || wave.is_some_and(|wave| waves.contains(wave)))
+}
+
+/// Says which part of the fleet was asked for, as it was typed. `requests` are those before a part was
+/// taken: names that are all there is are no part, and neither is a config of which the fleet knows
+/// nothing.
+fn partial(scope: &Scope, fleet: &Fleet, requests: &[ClusterRequest]) -> Option<Partial> {
     let Part {
         shard,
         changed_since,
@@ -355,8 +394,21 @@ fn partial(scope: &Scope, fleet: &Fleet) -> Option<Partial> {
     by.extend(waves.iter().map(|wave| typed("--wave", wave)));
     by.extend(scope.target.iter().map(|glob| typed("--target", glob)));
     by.extend(scope.exclude.iter().map(|glob| typed("--exclude", glob)));
+    let keys: BTreeSet<String> = fleet.file.clusters.iter().map(ClusterEntry::key).collect();
+    let listed = requests
+        .iter()
+        .filter(|request| !request.tentative && keys.contains(&request.key))
+        .count();
+    let tentative = requests.iter().any(|request| request.tentative);
+    if (listed > 0 || tentative) && listed < keys.len() {
+        by.extend(scope.subjects.iter().map(|subject| quoted(subject)));
+    }
     let of = u32::try_from(fleet.file.clusters.len()).unwrap_or(u32::MAX);
-    (!by.is_empty()).then_some(Partial { of, by })
+    (!by.is_empty()).then_some(Partial {
+        of,
+        by,
+        gone: Vec::new(),
+    })
 }
 
 /// Loads the fleet file. One that was found and not named may belong to another tool, and does not

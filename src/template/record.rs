@@ -10,6 +10,7 @@
 
 use super::Answers;
 use crate::files::{self, FileError, FileErrorKind};
+use crate::vcs;
 use serde::{Deserialize, Serialize};
 use stairway_core::model::Digest;
 use std::path::{Path, PathBuf};
@@ -38,7 +39,7 @@ pub struct GeneratedRecord {
     pub template: String,
     /// The digest of the template's bytes.
     pub template_digest: String,
-    /// The commit that was checked out, when there was one. The template may have been changed since.
+    /// The commit that was checked out, when the template stands in it as it was used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub git_revision: Option<String>,
     /// Name and version of the program.
@@ -84,6 +85,16 @@ impl RecordError {
             Self::File(_) => None,
         }
     }
+}
+
+/// Returns the commit that is checked out, when the template stands in it with this digest. A template that
+/// was edited and not committed, or is built in, is in none.
+pub fn revision_of(folder: &Path, template: &str, digest: &Digest) -> Option<String> {
+    let path = files::canonicalize(&folder.join(template)).ok()?;
+    let top = files::repository_top(&files::parent_of(&path))?;
+    let revision = vcs::head_revision(&top)?;
+    let committed = vcs::read_at(&top, &revision, path.strip_prefix(&top).ok()?).ok()?;
+    (Digest::of(&committed) == *digest).then_some(revision)
 }
 
 impl GeneratedRecord {

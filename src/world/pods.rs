@@ -89,7 +89,9 @@ impl World {
         let mut budgets = Vec::new();
         if let Known::Value(pdbs) = &mut self.cluster.pdbs {
             let pod = &pods[index];
-            let mut guarding = pdbs.iter_mut().filter(|pdb| pdb.covers(pod));
+            let mut guarding = pdbs
+                .iter_mut()
+                .filter(|pdb| pdb.covers(pod) && !pod.is_pending());
             if let Some(pdb) = guarding.next() {
                 if guarding.next().is_some() {
                     return false;
@@ -424,7 +426,7 @@ impl World {
                 namespace: pod.namespace.clone(),
                 name: format!("{}-budget", pod.name),
                 allowed: Known::Value(0),
-                selector: pod.labels.clone(),
+                selector: Known::Value(pod.labels.clone()),
                 ..Pdb::default()
             });
             pdbs.len() - 1

@@ -42,8 +42,8 @@ fn policy(place: &Place, approvals: &str, signers: &str) {
     place.file("testdata/demo/.stairway/allowed_signers", signers);
 }
 
-/// Commits the whole working folder; returns the hash.
-fn commit(place: &Place, email: &str) -> String {
+/// Commits everything below the working folder that is not ignored; returns the hash.
+pub(crate) fn commit(place: &Place, email: &str) -> String {
     let top = place.work();
     let repository = git2::Repository::init(&top).expect("a repository");
     let time = git2::Time::new(1_790_000_000, 0);

@@ -74,26 +74,8 @@ fn live(name: &str) -> Value {
     })
 }
 
-/// Commits everything below the working folder that is not ignored.
 fn commit(place: &Place) -> String {
-    let repository = git2::Repository::init(place.work()).expect("a repository");
-    let time = git2::Time::new(1_790_000_000, 0);
-    let by = git2::Signature::new("Someone", "someone@example.org", &time).expect("a signature");
-    let mut index = repository.index().expect("an index");
-    index
-        .add_all(["."], git2::IndexAddOption::DEFAULT, None)
-        .expect("added");
-    index.update_all(["."], None).expect("updated");
-    index.write().expect("written");
-    let tree = index.write_tree().expect("a tree");
-    let tree = repository.find_tree(tree).expect("the tree");
-    let parent = repository
-        .head()
-        .ok()
-        .and_then(|head| head.peel_to_commit().ok());
-    let parents: Vec<&git2::Commit<'_>> = parent.iter().collect();
-    let id = repository.commit(Some("HEAD"), &by, &by, "change", &tree, &parents);
-    id.expect("a commit").to_string()
+    crate::approve::commit(place, "someone@example.org")
 }
 
 fn names(set: &Value) -> Vec<String> {
@@ -153,6 +135,41 @@ fn shards_cover_the_fleet_once_and_say_what_they_are() {
         .run(&["plan", "--shard", "1/1", "--format", "json"])
         .expect(0);
     assert_eq!(run.json().get("partial"), None);
+}
+
+#[test]
+fn clusters_that_were_named_are_a_part_of_the_fleet() {
+    let place = fleet();
+    let partial = |subjects: &[&str]| {
+        let line = [&["plan"][..], subjects, &["--format", "json"]].concat();
+        place.run(&line).expect(0).json()["partial"].clone()
+    };
+    for (subjects, by) in [
+        (vec!["alder"], json!(["alder"])),
+        (vec!["*e*r"], json!(["'*e*r'"])),
+        (
+            vec!["clusters/alder.jsonnet", "birch"],
+            json!(["clusters/alder.jsonnet", "birch"]),
+        ),
+        (
+            vec!["*r*", "--exclude", "birch"],
+            json!(["--exclude birch", "'*r*'"]),
+        ),
+    ] {
+        assert_eq!(
+            partial(&subjects),
+            json!({"of": 7, "by": by}),
+            "{subjects:?}"
+        );
+    }
+    // Who names all of them leaves none out.
+    assert_eq!(partial(&["*"]), Value::Null);
+    // Of a config that no fleet lists nothing is a part, whether there is a fleet or not.
+    place.file("alone/new.jsonnet", &config("new", "new"));
+    let alone = ["alone/new.jsonnet", "--live", "old/alder.json"];
+    assert_eq!(partial(&alone), Value::Null);
+    std::fs::remove_file(place.work().join("fleet.yaml")).expect("removed");
+    assert_eq!(partial(&alone), Value::Null);
 }
 
 #[test]
@@ -432,6 +449,124 @@ fn a_changed_fleet_file_is_compared_entry_by_entry() {
         "{}",
         run.stderr
     );
+}
+
+/// The entry of `alder`, which is a canary.
+const ALDER: &str = "  - name: alder\n    config: clusters/alder.jsonnet\n    wave: canary\n    live: {assumed: old/alder.json}\n";
+
+#[test]
+fn a_cluster_that_left_the_fleet_is_told_everywhere() {
+    let place = fleet();
+    commit(&place);
+    let less = fleet_text("").replacen(ALDER, "", 1);
+    assert_ne!(less, fleet_text(""));
+    let said = "No longer in the fleet: ";
+    let since = ["--changed-since", "HEAD"];
+    let run = |more: &[&str]| place.run(&[&["plan"][..], &since, more].concat()).expect(0);
+    place.file("fleet.yaml", &less);
+    let set = run(&["--format", "json"]);
+    assert_eq!(
+        set.json()["partial"],
+        json!({"of": 6, "by": ["--changed-since HEAD"], "gone": ["alder"]})
+    );
+    assert!(
+        set.stderr
+            .contains("no longer in the fleet since HEAD, and so not planned: `alder`"),
+        "{}",
+        set.stderr
+    );
+    let table = run(&[]).stdout;
+    let second = table.lines().nth(1).unwrap_or_default().to_owned();
+    assert!(second.contains(&format!("{said}alder.")), "{table}");
+    let page = run(&["--format", "markdown"]).stdout;
+    assert!(page.contains(&format!("{said}`alder`")), "{page}");
+    // It is gone although all others are affected, too; and it is gone from its own part only.
+    place.file("fleet.yaml", &format!("prune: [x]\n{less}"));
+    let set = run(&["--format", "json"]).json();
+    assert_eq!(set["partial"]["gone"], json!(["alder"]));
+    assert_eq!(names(&set).len(), 6);
+    for (more, gone) in [
+        (["--wave", "rest"], 0),
+        (["--wave", "canary"], 1),
+        (["--target", "b*"], 0),
+        (["--exclude", "alder"], 0),
+    ] {
+        let set = run(&[&more[..], &["--format", "json"]].concat()).json();
+        let found = set["partial"]["gone"].as_array().map_or(0, Vec::len);
+        assert_eq!(found, gone, "{more:?}");
+    }
+    // It is in one shard, and the merged set tells it once.
+    let mut line = vec!["merge".to_owned()];
+    for index in 1..=3 {
+        let (shard, file) = (format!("{index}/3"), format!("{index}.json"));
+        run(&["--shard", &shard, "--json-into", &file]);
+        line.push(file);
+    }
+    let mut line: Vec<&str> = line.iter().map(String::as_str).collect();
+    line.extend(["--format", "json"]);
+    let merged = place.run(&line).expect(0).json();
+    assert_eq!(merged["partial"]["gone"], json!(["alder"]));
+}
+
+#[test]
+fn a_waiver_of_one_cluster_affects_that_one() {
+    let place = fleet();
+    let waivers = |of: &[(&str, &str)]| {
+        let entry = |(cluster, reason): &(&str, &str)| {
+            format!(
+                "  - {{code: STW-R8-BARE-POD, cluster: '{cluster}', reason: {reason}, owner: o@example.org, expires: 2027-12-31T00:00:00Z}}\n"
+            )
+        };
+        let entries: String = of.iter().map(entry).collect();
+        fleet_text(&format!("waivers:\n{entries}"))
+    };
+    let ignore = |cluster: &str| {
+        fleet_text(&format!(
+            "ignore:\n  - {{path: cluster.tags.*, cluster: '{cluster}', reason: r, owner: o@example.org, expires: 2027-12-31T00:00:00Z}}\n"
+        ))
+    };
+    let before = waivers(&[("maple", "one"), ("b*", "two")]);
+    let rows: [(&str, String, &[&str]); 6] = [
+        (
+            "one, by its name",
+            waivers(&[("maple", "other"), ("b*", "two")]),
+            &["maple"],
+        ),
+        ("one less", waivers(&[("b*", "two")]), &["maple"]),
+        (
+            "a glob",
+            waivers(&[("maple", "one"), ("c*", "two")]),
+            &["birch", "cedar"],
+        ),
+        (
+            "one more",
+            waivers(&[("maple", "one"), ("b*", "two"), ("*r", "x")]),
+            &["alder", "cedar", "elder"],
+        ),
+        (
+            "another order of what no cluster shares",
+            waivers(&[("b*", "two"), ("maple", "one")]),
+            &[],
+        ),
+        (
+            "waivers away, and an ignored path",
+            ignore("hazel"),
+            &["birch", "hazel", "maple"],
+        ),
+    ];
+    place.file("fleet.yaml", &before);
+    commit(&place);
+    for (what, text, expected) in rows {
+        place.file("fleet.yaml", &text);
+        assert_eq!(affected(&place, "HEAD").0, expected, "{what}");
+    }
+    // Who has no name in the fleet file may be anybody.
+    let nameless = |text: &str| text.replace("  - name: larch\n    config", "  - config");
+    place.file("fleet.yaml", &nameless(&before));
+    commit(&place);
+    let other = waivers(&[("maple", "other"), ("b*", "two")]);
+    place.file("fleet.yaml", &nameless(&other));
+    assert_eq!(affected(&place, "HEAD").0, ["larch", "maple"]);
 }
 
 #[test]

@@ -474,3 +474,117 @@ fn a_fleet_that_cannot_be_edited_gets_the_entry_to_paste() {
         ])
         .refused(&[1], &["in the way", "clusters/tarn.jsonnet"]);
 }
+
+/// Returns the scripts of a workflow's steps.
+fn scripts(workflow: &serde_json::Value) -> Vec<String> {
+    let steps = workflow["jobs"]["plan"]["steps"].as_array();
+    let steps = steps.expect("steps").iter();
+    steps
+        .filter_map(|step| Some(step["run"].as_str()?.to_owned()))
+        .collect()
+}
+
+#[test]
+fn the_workflow_is_yaml_and_its_commands_plan_a_change() {
+    let place = Place::new();
+    place.run(&["init", "fleet"]).expect(0);
+    let folder = place.work().join("fleet");
+    let text = read(&folder.join(".github/workflows/plan.yaml"));
+    let workflow: serde_json::Value = serde_saphyr::from_str(&text).expect("YAML");
+    let steps = &workflow["jobs"]["plan"]["steps"];
+    assert_eq!(steps[0]["with"]["fetch-depth"], 0);
+    let kept = steps.as_array().and_then(|all| all.last()).expect("steps");
+    let folder_kept = kept["with"]["path"].as_str().expect("a path");
+    for words in [
+        &["init", "-q", "-b", "main"][..],
+        &["add", "-A"],
+        &["commit", "-qm", "begin"],
+    ] {
+        git(&folder, words);
+    }
+    // What actions/checkout leaves: the base as a branch of the remote, the change merged on top.
+    git(&folder, &["update-ref", "refs/remotes/origin/main", "HEAD"]);
+    let config = folder.join("clusters/sandbox.jsonnet");
+    write(&config, &(read(&config) + "// changed\n"));
+    git(&folder, &["commit", "-qam", "change"]);
+    let lines = scripts(&workflow).join("\n");
+    let commands: Vec<&str> = lines
+        .lines()
+        .map(str::trim)
+        .filter(|line| line.starts_with("stairway "))
+        .collect();
+    assert!(!commands.is_empty(), "{lines}");
+    for command in commands {
+        let line = command
+            .replace("\"$BASE\"", "origin/main")
+            .replace("\"$GITHUB_STEP_SUMMARY\"", "summary.md");
+        assert!(!line.contains(['$', '"', '\\']), "cannot be pasted: {line}");
+        let words: Vec<&str> = line.split_whitespace().skip(1).collect();
+        let help = [&words[..], &["--help"]].concat();
+        in_folder(&place, &folder, &help).expect(0);
+        std::fs::create_dir_all(folder.join(folder_kept)).expect("a folder");
+        let planned = in_folder(&place, &folder, &words).expect(0);
+        assert!(planned.stdout.contains("sandbox"), "{}", planned.stdout);
+    }
+    for name in ["planset.json", "comment.md", "findings.sarif"] {
+        let written = read(&folder.join(folder_kept).join(name));
+        assert!(!written.is_empty(), "{name}");
+        if name == "comment.md" {
+            assert!(written.starts_with("<!-- stairway"), "{written}");
+        }
+    }
+    assert!(read(&folder.join("summary.md")).contains("sandbox"));
+}
+
+#[test]
+fn versions_that_eks_does_not_offer_are_refused() {
+    let place = Place::new();
+    let rows = [
+        ("1.99", "the newest that EKS offers"),
+        ("2.1", "the newest that EKS offers"),
+        ("1.20", "EKS support of 1.20 ended on"),
+        ("1.2", "does not offer it"),
+    ];
+    for (version, told) in rows {
+        let run = place
+            .run(&["init", "x", "--version", version])
+            .refused(&[USAGE], &[told, "Hint: EKS offers --version 1."]);
+        assert_eq!(run.stdout, "");
+    }
+    assert_eq!(files_below(&place.work()), Vec::<String>::new());
+    place.run(&["init", "."]).expect(0);
+    let before = files_below(&place.work());
+    let begin = [
+        "init",
+        "cluster",
+        "x",
+        "--region",
+        "us-west-2",
+        "--no-input",
+    ];
+    for (version, told) in rows {
+        let answer = format!("version={version}");
+        for words in [["--version", version], ["--answer", &answer]] {
+            place
+                .run(&[&begin[..], &words].concat())
+                .refused(&[USAGE], &[told, "--version 1."]);
+        }
+        place
+            .run(&["template", "diff", "sandbox", "--answer", &answer])
+            .refused(&[USAGE], &[told]);
+    }
+    assert_eq!(files_below(&place.work()), before);
+}
+
+#[test]
+fn a_name_that_differs_in_case_only_is_refused_for_that() {
+    let place = fleet();
+    let before = files_below(&place.work());
+    place
+        .run(&["init", "cluster", "SANDBOX", "--region", "us-west-2"])
+        .refused(
+            &[1],
+            &["differ in case only", "stairway init cluster sandbox-2"],
+        );
+    assert_eq!(files_below(&place.work()), before);
+}

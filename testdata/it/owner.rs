@@ -50,6 +50,102 @@ fn a_waiver_that_ran_out_is_exit_3_even_where_nothing_else_is_wrong() {
     assert!(codes(&unused).contains(&"STW-WAIVER-UNUSED"), "{unused}");
 }
 
+/// A cluster that is on git's version already, observed in 2025, with a fleet file that decides.
+fn observed_long_ago(entry: &str, decisions: &str) -> Place {
+    let place = Place::new();
+    let config = json!({
+        "apiVersion": "eksctl.io/v1alpha5", "kind": "ClusterConfig",
+        "metadata": {"name": "c", "region": "us-west-2", "version": "1.33"},
+    });
+    place.json("c.json", &config);
+    place.json(
+        "observed.json",
+        &json!({
+            "format_version": 1, "kind": "Observation", "observed_at": "2025-09-01T00:00:00Z",
+            "cluster": {"name": "c", "region": "us-west-2"},
+            "control_plane": {"version": "1.33", "status": "ACTIVE"},
+            "updates": [], "nodegroups": [], "nodes": [], "pods": [], "pdbs": [], "addons": [],
+        }),
+    );
+    place.file(
+        "fleet.yaml",
+        &format!(
+            "apiVersion: stairway/v1\nkind: Fleet\nclusters:\n  - {{{entry}config: c.json, live: {{recorded: observed.json}}}}\n{decisions}"
+        ),
+    );
+    place
+}
+
+const ENDED: &str =
+    "waivers:\n  - {code: STW-R8-PDB, cluster: c, reason: r, owner: o, expires: 2025-10-01}\n";
+
+#[test]
+fn a_waiver_that_ended_since_the_observation_counts_no_more() {
+    let place = observed_long_ago("name: c, ", ENDED);
+    let now = place.run(&["plan", "--detailed-exitcode"]).expect(3);
+    let told = "Exit 3: 1 waiver or ignore rule has expired: waiver STW-R8-PDB for * (`c`)";
+    assert!(now.stderr.contains(told), "{}", now.stderr);
+    let json = place.run(&["plan", "--format", "json"]).expect(0).json();
+    let plan = &json["clusters"][0];
+    assert!(codes(plan).contains(&"STW-WAIVER-EXPIRED"), "{plan}");
+    assert_eq!(plan["inputs"]["at"], json!("2025-09-01T00:00:00Z"));
+    assert_eq!(plan["inputs"]["decided_at"], json!("2025-10-01T00:00:00Z"));
+    place.run(&["check"]).expect(3);
+    let then = [
+        "plan",
+        "--detailed-exitcode",
+        "--at",
+        "2025-09-01",
+        "--format",
+        "json",
+    ];
+    let then = place.run(&then).expect(0);
+    assert!(!then.stderr.contains("expired"), "{}", then.stderr);
+    let plan = then.json()["clusters"][0].clone();
+    assert!(!codes(&plan).contains(&"STW-WAIVER-EXPIRED"), "{plan}");
+    assert!(plan["inputs"].get("decided_at").is_none(), "{plan}");
+}
+
+#[test]
+fn a_decision_for_a_cluster_that_only_rendering_names_is_told_after_the_run() {
+    let decision = |name: &str| {
+        format!(
+            "waivers:\n  - {{code: STW-R8-PDB, cluster: {name}, reason: r, owner: o, expires: 2099-01-01}}\n"
+        )
+    };
+    let told = "Warning: the fleet file has waivers or ignore rules for `x`, and no cluster of the fleet is called so";
+    let stranger = observed_long_ago("", &decision("x"))
+        .run(&["plan"])
+        .expect(0);
+    assert!(stranger.stderr.contains(told), "{}", stranger.stderr);
+    let own = observed_long_ago("", &decision("c"))
+        .run(&["plan"])
+        .expect(0);
+    assert!(!own.stderr.contains("ignore rules for"), "{}", own.stderr);
+}
+
+#[test]
+fn a_decision_for_many_that_covers_nothing_in_the_whole_fleet_is_told_once() {
+    let place = deciding(
+        "waivers:\n  - {code: STW-R8-QUOTA, cluster: \"*\", reason: r, owner: o, expires: 2099-01-01}\n",
+    );
+    let check = |more: &[&str]| {
+        let mut arguments = vec!["check", "--fleet", DEMO_FLEET, "--at", "2026-09-01"];
+        arguments.extend(more);
+        let text = place.run(&arguments).stdout;
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let told = "nothing in the whole fleet";
+    let whole = check(&[]);
+    assert_eq!(whole.matches(told).count(), 1, "{whole}");
+    assert!(
+        whole.contains("waiver STW-R8-QUOTA for `*` on `*`"),
+        "{whole}"
+    );
+    let partial = check(&["--exclude", "lagoon"]);
+    assert!(!partial.contains(told), "{partial}");
+}
+
 #[test]
 fn ignored_differences_are_shown_with_who_and_until_when_and_make_no_change() {
     let rule = "ignore:\n  - {path: \"nodegroup *\", cluster: \"*\", reason: \"frozen for the conference\", owner: events, expires: 2026-12-24}\n";
@@ -81,6 +177,14 @@ fn a_decision_that_nobody_may_take_is_refused_with_line_and_column() {
         (
             "waivers:\n  - {code: STW-R4-AL2, reason: r, owner: o, expires: 2027-01-01}\n",
             "is a mandatory rule",
+        ),
+        (
+            "waivers:\n  - {code: STW-R8-PDB, cluster: meadov, reason: r, owner: o, expires: 2027-01-01}\n",
+            "did you mean `meadow`?",
+        ),
+        (
+            "ignore:\n  - {path: nodegroup *.tags, cluster: \"\", reason: r, owner: o, expires: 2027-01-01}\n",
+            "is empty, and matches no cluster",
         ),
         (
             "ignore:\n  - {path: cluster.version, reason: r, owner: o, expires: 2027-01-01}\n",

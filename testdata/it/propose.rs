@@ -222,3 +222,59 @@ fn after_the_proposed_edit_was_carried_out_nothing_is_left_to_do() {
             .starts_with("No changes.")
     );
 }
+
+#[test]
+fn a_target_that_cannot_be_reached_is_not_proposed() {
+    let place = fleet();
+    let rows: [(&str, &[&str]); 5] = [
+        (
+            "1.99",
+            &["asks for 1.99", "EKS has no such version", "Correct"],
+        ),
+        ("2.1", &["EKS has no such version"]),
+        (
+            "1.29",
+            &["a rollback", "is blocked", "stairway rollback reef"],
+        ),
+        ("1.20", &["a rollback", "stairway plan reef --to 1.20"]),
+        // Not offered yet on that day.
+        ("1.36", &["EKS offers 1.36 from 2026-06-02", "Choose"]),
+    ];
+    for (to, words) in rows {
+        let run = place
+            .run(&[
+                "plan",
+                "reef",
+                "--to",
+                to,
+                "--at",
+                "2026-03-01T00:00:00Z",
+                "--propose",
+            ])
+            .refused(&[1], words);
+        assert_eq!(run.stdout, "", "{to}");
+    }
+}
+
+#[test]
+fn a_target_that_is_blocked_for_now_is_proposed_with_a_warning() {
+    let place = fleet();
+    // No minor has an add-on of this name: every hop is held back, and git may ask for it all the same.
+    for path in ["clusters/tarn.yaml", "old/tarn.yaml"] {
+        let text = read(&place.work().join(path)).replace(
+            "    instanceType",
+            "    amiFamily: AmazonLinux2\n    instanceType",
+        );
+        place.file(path, &text);
+    }
+    let run = place
+        .run(&["plan", "tarn", "--to", "1.34", "--propose"])
+        .expect(0);
+    assert!(run.stdout.contains("+metadata"), "{}", run.stdout);
+    let warning = run.stderr.lines().find(|line| line.starts_with("Warning"));
+    assert!(
+        warning.is_some_and(|line| line.contains("held back now, by") && line.contains("R4")),
+        "{}",
+        run.stderr
+    );
+}

@@ -155,7 +155,7 @@ impl Scene {
     }
 }
 
-fn approve(id: &str) -> String {
+pub(crate) fn approve(id: &str) -> String {
     let digits = id.rsplit('-').next().expect("a digest");
     format!("--approve={digits}")
 }

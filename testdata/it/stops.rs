@@ -1,7 +1,7 @@
 //! Interrupts, and signatures that must not count, with the real binary.
 
 use crate::approve::{Desk, key};
-use crate::runs::Scene;
+use crate::runs::{Scene, approve};
 use crate::support::{DEMO_FLEET, Run, read, write};
 use serde_json::Value;
 use stairway_core::approve::{Nonce, Signed, SigningKey, Statement, StatementKind};
@@ -83,8 +83,7 @@ fn plant(desk: &Desk, signer: &str, by: &str, issued: Timestamp, nonce: [u8; 16]
 }
 
 fn apply(desk: &Desk) -> Run {
-    let digits = desk.plan.rsplit('-').next().expect("a digest");
-    let digest = format!("--approve={digits}");
+    let digest = approve(&desk.plan);
     let line = [
         "apply",
         &desk.plan,

@@ -309,3 +309,102 @@ fn a_patch_of_a_fleet_in_a_subfolder_is_relative_to_the_repository() {
     let config = read(&place.work().join("infra/my fleet/clusters/sandbox.jsonnet"));
     assert!(config.contains("volumeEncrypted: false"));
 }
+
+#[test]
+fn a_patch_that_would_break_the_config_is_not_printed() {
+    let place = fleet();
+    // Each side alone is fine to merge, and what comes out fails.
+    replace(
+        &place,
+        CONFIG,
+        "min: 1, max: 4",
+        "min: 1, max: std.length(zones) + 3",
+    );
+    replace(
+        &place,
+        TEMPLATE,
+        "local hubs = [];",
+        "local hubs = [];\nlocal broken = error 'no';\nassert broken;",
+    );
+    for words in [
+        ["template", "diff", "sandbox"],
+        ["template", "diff", "--all"],
+    ] {
+        let run = place
+            .run(&words)
+            .refused(&[1], &["does not render", "no patch is printed", "Hint"]);
+        assert_eq!(run.stdout, "");
+    }
+}
+
+#[test]
+fn the_variables_of_the_fleet_file_are_there_when_a_patch_is_tried() {
+    let place = fleet();
+    replace(
+        &place,
+        CONFIG,
+        "local hubs = [];",
+        "local hubs = [std.extVar('hub')];",
+    );
+    replace(
+        &place,
+        "fleet.yaml",
+        "    wave: canary",
+        "    extVars: {hub: staging}\n    wave: canary",
+    );
+    replace(
+        &place,
+        TEMPLATE,
+        "volumeEncrypted: true",
+        "volumeEncrypted: false",
+    );
+    let run = diff(&place);
+    assert!(
+        run.stderr.contains("of the rendered config change"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn a_revision_is_recorded_only_when_the_template_stands_in_it() {
+    let place = fleet();
+    let git = |words: &[&str]| {
+        let run = Command::new("git")
+            .args(["-c", "user.name=Ann", "-c", "user.email=ann@example.org"])
+            .args(words)
+            .current_dir(place.work())
+            .output()
+            .expect("git runs");
+        assert!(run.status.success(), "{words:?}");
+        String::from_utf8(run.stdout)
+            .expect("UTF-8")
+            .trim()
+            .to_owned()
+    };
+    let record = || read(&place.work().join(".stairway/generated/sandbox.json"));
+    git(&["init", "-q"]);
+    git(&["add", "-A"]);
+    git(&["commit", "-qm", "begin"]);
+    replace(
+        &place,
+        TEMPLATE,
+        "volumeEncrypted: true",
+        "volumeEncrypted: false",
+    );
+    let edited = diff(&place);
+    assert!(!edited.stdout.contains("git_revision"), "{}", edited.stdout);
+    assert!(edited.stdout.contains("+  \"template_digest\": \"sha256:"));
+    git(&["commit", "-qam", "template"]);
+    git_apply(&place.work(), &diff(&place).stdout);
+    let head = git(&["rev-parse", "HEAD"]);
+    assert!(
+        record().contains(&format!("\"git_revision\": \"{head}\"")),
+        "{}",
+        record()
+    );
+    let words = ["init", "cluster", "reef", "--region", "us-west-2"];
+    place.run(&words).expect(0);
+    let reef = || read(&place.work().join(".stairway/generated/reef.json"));
+    assert!(reef().contains(&head), "{}", reef());
+}

@@ -1,6 +1,6 @@
 //! Waves at apply: a wave waits for those before it, with the real binary on the embedded world.
 
-use crate::support::{DEMO_FLEET, Place, Run, demo, names_in, read};
+use crate::support::{DEMO_FLEET, Place, Run, demo, files_below, names_in, read};
 use serde_json::Value;
 
 const WORLD: &str = "testdata/demo/worlds/demo.yaml";
@@ -56,10 +56,20 @@ fn a_wave_waits_for_the_wave_before_it() {
         harbor.as_str(),
         "(wave `canary`: it was not applied)",
         "stairway apply harbor-",
+        " --fleet testdata/demo/fleet.yaml --approve=",
         "--dangerously-skip-waves",
     ];
     carry_out(&place, "delta", &[]).refused(&[REFUSED], &words);
-    apply(&place, "delta", &[]).refused(&[REFUSED], &words);
+    // Without `--approve` it says what it would do, and that it would not be let.
+    let dry = apply(&place, "delta", &[]).expect(0);
+    assert!(
+        dry.stdout.contains("Would apply plan delta-"),
+        "{}",
+        dry.stdout
+    );
+    for word in words.iter().chain(&["`--approve` would be refused now"]) {
+        assert!(dry.stderr.contains(word), "`{word}`: {}", dry.stderr);
+    }
     let journal = place
         .work()
         .join("plans")
@@ -127,30 +137,58 @@ fn a_canary_that_was_rolled_back_stops_the_rest() {
     place
         .run(&[&line[..5], &[approve.as_str()]].concat())
         .expect(0);
-    apply(&place, "delta", &[]).refused(&[REFUSED], &["it was rolled back"]);
+    carry_out(&place, "delta", &[]).refused(
+        &[REFUSED],
+        &[
+            "it was rolled back",
+            "plan again",
+            "`stairway plan --fleet testdata/demo/fleet.yaml --out plans`",
+        ],
+    );
+}
+
+/// Only the fleet file knows all that go before.
+#[test]
+fn a_set_that_is_a_part_opens_no_gate() {
+    let words = [
+        "an earlier wave is not done",
+        "`harbor` (wave `canary`: no plan of it is here)",
+        "`stairway plan --fleet testdata/demo/fleet.yaml --out plans`",
+    ];
+    for part in [&["delta"][..], &["--wave", "rest"]] {
+        let place = scene();
+        std::fs::remove_dir_all(place.work().join("plans")).expect("removed");
+        let line = ["plan", "--fleet", DEMO_FLEET, "--out", "plans"];
+        place.run(&[&line, part].concat()).expect(0);
+        carry_out(&place, "delta", &[]).refused(&[REFUSED], &words);
+        carry_out(&place, "delta", &["--dangerously-skip-waves"]).expect(0);
+    }
 }
 
 #[test]
-fn without_the_set_the_order_is_not_known_and_that_is_said() {
+fn without_a_set_the_plans_themselves_are_evidence() {
     let place = scene();
-    std::fs::remove_file(place.work().join("plans/planset.json")).expect("removed");
-    let run = apply(&place, "delta", &[]).expect(0);
-    assert!(
-        run.stderr.contains("no planset.json beside it"),
-        "{}",
-        run.stderr
-    );
-    // A part of the fleet says nothing about the others.
+    let set = place.work().join("plans/planset.json");
+    std::fs::remove_file(set).expect("removed");
+    carry_out(&place, "delta", &[]).refused(&[REFUSED], &["it was not applied"]);
+    carry_out(&place, "harbor", &[]).expect(0);
+    // Of `lagoon` there is a plan without steps.
+    carry_out(&place, "delta", &[]).expect(0);
+}
+
+#[test]
+fn a_plan_that_was_carried_elsewhere_finds_no_evidence_there() {
+    let place = scene();
+    let delta = id(&place, "delta");
+    let from = place.work().join("plans").join(&delta);
+    for file in files_below(&from) {
+        place.file(&format!("away/{delta}/{file}"), &read(&from.join(&file)));
+    }
+    let approve = format!("--approve={}", delta.rsplit_once('-').expect("an id").1);
+    let named = format!("away/{delta}");
+    std::fs::remove_dir_all(place.work().join("plans")).expect("removed");
+    let line = ["apply", &named, "--fleet", DEMO_FLEET, "--no-input"];
     place
-        .run(&[
-            "plan", "--fleet", DEMO_FLEET, "--wave", "rest", "--out", "plans",
-        ])
-        .expect(0);
-    let run = apply(&place, "delta", &[]).expect(0);
-    assert!(
-        run.stderr
-            .contains("is a part of the fleet, chosen by --wave rest"),
-        "{}",
-        run.stderr
-    );
+        .run(&[&line[..], &[approve.as_str()]].concat())
+        .refused(&[REFUSED], &["no plan of it is here", "--out away`"]);
 }

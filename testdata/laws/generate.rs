@@ -326,7 +326,7 @@ fn furnish(rng: &mut Rng, observed: &mut Observation) {
         namespace: "prod".to_owned(),
         name: "hub".to_owned(),
         allowed,
-        selector,
+        selector: Known::Value(selector),
         ..Pdb::default()
     }]);
     let mut insights = Vec::new();

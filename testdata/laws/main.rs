@@ -9,7 +9,7 @@ mod walk;
 
 use rng::Rng;
 use stairway_core::model::clusterconfig::{Config, Desired, read_documents};
-use stairway_core::model::{Known, Observation};
+use stairway_core::model::{Digest, Known, Observation};
 use stairway_core::plan::wire::{BlockedBy, Plan, Step, StepKind};
 use stairway_world::World;
 use std::collections::{BTreeMap, BTreeSet};
@@ -133,7 +133,8 @@ fn shuffled_inputs_give_the_same_plan() {
         if seed % 4 != 0 {
             return Ok(());
         }
-        let case = drains::case(seed);
+        let mut case = drains::case(seed);
+        nest(&mut case.observed);
         let first = walk::plan(&case, &case.observed.clone().sorted()).plan;
         let mut rng = Rng::new(seed ^ 0xABCD);
         let shuffled = generate::Case {
@@ -143,6 +144,14 @@ fn shuffled_inputs_give_the_same_plan() {
             at: case.at,
         };
         let second = walk::plan(&shuffled, &shuffled.observed).plan;
+        let digest = |observed: &Observation| Digest::of_canonical(observed).to_string();
+        let (one, other) = (
+            digest(&case.observed.clone().sorted()),
+            digest(&shuffled.observed),
+        );
+        if one != other {
+            return Err(format!("observations {one} and {other}"));
+        }
         if first == second && first.digest == second.digest {
             return Ok(());
         }
@@ -158,6 +167,36 @@ fn shuffled_config(rng: &mut Rng, desired: &Desired) -> Desired {
     }
 }
 
+/// Gives items lists of their own: what is shuffled must have an order to lose.
+fn nest(observed: &mut Observation) {
+    if let Known::Value(groups) = &mut observed.nodegroups {
+        for group in groups {
+            let issues = serde_json::json!([
+                {"code": "AccessDenied", "objects": ["b", "a"]},
+                {"code": "AccessDenied", "message": "no", "objects": ["c"]},
+                {"code": "Ec2SubnetNotFound", "objects": ["subnet-b", "subnet-a"]},
+            ]);
+            group.health = serde_json::from_value(issues).expect("issues");
+        }
+    }
+    if let Known::Value(nodes) = &mut observed.nodes {
+        for node in nodes {
+            node.taints.extend(["z".to_owned(), "a".to_owned()]);
+        }
+    }
+    if let Known::Value(insights) = &mut observed.insights {
+        for insight in insights {
+            let used = |usage: &str| {
+                serde_json::json!({"usage": usage, "clients": [
+                    {"user_agent": "b/1", "requests": 0}, {"user_agent": "a/1", "requests": 0},
+                ]})
+            };
+            let uses = serde_json::json!([used("/apis/z/v1/zs"), used("/apis/a/v1/as")]);
+            insight.deprecations = serde_json::from_value(uses).expect("uses");
+        }
+    }
+}
+
 fn shuffled_observation(rng: &mut Rng, observed: &Observation) -> Observation {
     fn mix<T>(rng: &mut Rng, list: &mut Known<Vec<T>>) {
         if let Known::Value(items) = list {
@@ -166,12 +205,47 @@ fn shuffled_observation(rng: &mut Rng, observed: &Observation) -> Observation {
             }
         }
     }
+    fn mix_list<T>(rng: &mut Rng, items: &mut [T]) {
+        for index in (1..items.len()).rev() {
+            items.swap(index, rng.below(index + 1));
+        }
+    }
     let mut copy = observed.clone();
     mix(rng, &mut copy.nodegroups);
     mix(rng, &mut copy.nodes);
     mix(rng, &mut copy.pods);
     mix(rng, &mut copy.addons);
     mix(rng, &mut copy.workloads);
+    mix(rng, &mut copy.updates);
+    mix(rng, &mut copy.stacks);
+    mix(rng, &mut copy.pdbs);
+    mix(rng, &mut copy.insights);
+    mix(rng, &mut copy.deprecated_apis);
+    mix(rng, &mut copy.subnets);
+    if let Known::Value(groups) = &mut copy.nodegroups {
+        for group in groups {
+            if let Known::Value(issues) = &mut group.health {
+                for issue in issues {
+                    mix_list(rng, &mut issue.objects);
+                }
+            }
+            if let Some(serde_json::Value::Array(taints)) = group.spec.get_mut("taints") {
+                mix_list(rng, taints);
+            }
+            mix(rng, &mut group.health);
+        }
+    }
+    if let Known::Value(nodes) = &mut copy.nodes {
+        nodes.iter_mut().for_each(|n| mix_list(rng, &mut n.taints));
+    }
+    if let Known::Value(insights) = &mut copy.insights {
+        for insight in insights {
+            for used in &mut insight.deprecations {
+                mix_list(rng, &mut used.clients);
+            }
+            mix_list(rng, &mut insight.deprecations);
+        }
+    }
     // Every reader hands on its facts in one order.
     copy.sorted()
 }

@@ -16,7 +16,7 @@ pub struct CheckArgs {
     /// Another target than git's
     #[arg(long, value_name = "MINOR")]
     pub to: Option<KubeMinor>,
-    /// The time for which support dates and waivers are read [default: when live was recorded, else today]
+    /// The time for which support dates are read [default: when live was recorded, else today], and waivers [default: now]
     #[arg(long, value_name = "TIME")]
     pub at: Option<Timestamp>,
     /// The least severity that a table and Markdown show; totals, files and the exit code know all

@@ -7,7 +7,7 @@ use crate::cli::exit_code;
 use crate::cli::request::{ApplyRequest, PlanScope, RunManner};
 use crate::cli::session::Session;
 use crate::cli::subject::{Sides, Subject, refused};
-use crate::cli::waves::{self, Gate};
+use crate::cli::waves::{self, Asked, Gate};
 use crate::drive::How;
 use crate::drive::live::{Target as _, WorldTarget};
 use crate::render::WorkerMode;
@@ -50,22 +50,27 @@ pub(crate) fn run(session: &mut Session<'_>, request: &ApplyRequest) -> Result<u
     let gate = if request.resume || request.adopt {
         Gate::default()
     } else {
-        waves::gate(&subject)?
+        waves::gate(&Asked {
+            subject: &subject,
+            fleet: policy.fleet(),
+            key: &sides.key,
+            named: request.scope.fleet.as_deref(),
+            folders: &request.scope.folders,
+            cwd: &session.ambient.cwd,
+        })?
     };
-    if let Some(note) = &gate.note {
-        session.terminal.warn(note);
-    }
+    let dry_run = request.manner.approve.is_none();
     let skipped = gate.overridden();
     match gate.refusal(&subject.plan) {
-        Some(refusal) if !request.skip_waves => return Err(refusal),
-        Some(_) => session.terminal.warn(&format!(
+        Some(_) if request.skip_waves => session.terminal.warn(&format!(
             "earlier waves are not waited for: {}",
             skipped.as_deref().unwrap_or_default()
         )),
-        None => {}
+        Some(refusal) if !dry_run => return Err(refusal),
+        Some(_) | None => {}
     }
-    if request.manner.approve.is_none() {
-        return dry(session, request, &subject, target);
+    if dry_run {
+        return dry(session, request, &subject, target, &gate);
     }
     let plan = subject.plan.clone();
     // Where nobody kept the observation, every ailment counts as new.
@@ -172,6 +177,7 @@ fn dry(
     request: &ApplyRequest,
     subject: &Subject,
     mut target: WorldTarget,
+    gate: &Gate,
 ) -> Result<u8, CliError> {
     let plan = &subject.plan;
     let read = |why: String| CliError::user(format!("Reading the cluster failed: {why}"));
@@ -206,6 +212,12 @@ fn dry(
         });
     }
     session.terminal.say("Nothing was done.");
+    if let Some(why) = gate.why().filter(|_| !request.skip_waves) {
+        let warning = format!("`--approve` would be refused now: {why}");
+        session.terminal.warn(&warning);
+        session.terminal.hint(&gate.hint());
+        return Ok(exit_code::DONE);
+    }
     session.terminal.hint(&format!(
         "`stairway apply {}{} --approve={}` does it",
         plan.id,

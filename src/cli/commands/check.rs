@@ -8,11 +8,12 @@ use crate::cli::review;
 use crate::cli::session::{Session, Tour};
 use crate::pipeline::{Loaded, plan_cluster};
 use crate::store::{self, Stored};
-use stairway_core::plan::exit_facts;
 use stairway_core::plan::wire::{ClusterError, Plan};
+use stairway_core::plan::{exit_facts, idle_decisions};
 use stairway_core::report::{
     CheckReport, CheckedCluster, Sheet, check_annotations, check_junit, check_markdown, check_table,
 };
+use std::collections::BTreeSet;
 
 /// Prints the findings of every cluster, and fails when one blocks.
 ///
@@ -32,12 +33,25 @@ pub(crate) fn run(session: &mut Session<'_>, request: &CheckRequest) -> Result<u
             let catalog = session.catalog;
             let make = |loaded: &Loaded| {
                 let planned = plan_cluster(loaded, options, catalog)?;
-                Ok(Checked::of(&planned.plan))
+                let idle = idle_decisions(&planned.plan, &loaded.settings);
+                Ok((Checked::of(&planned.plan), idle))
             };
-            found.errors = session.tour(&tour, &make, &mut |_, checked: Checked| {
+            let mut idle: Option<BTreeSet<String>> = None;
+            type Made = (Checked, BTreeSet<String>);
+            let toured = session.tour_set(&tour, &make, &mut |_, (checked, own): Made| {
+                idle = Some(match idle.take() {
+                    Some(before) => before.intersection(&own).cloned().collect(),
+                    None => own,
+                });
                 found.checked.push(checked);
                 Ok(())
             })?;
+            found.errors = toured.errors;
+            // What was not looked at may be what a decision covers.
+            let whole = work.scope.subjects.is_empty() && toured.partial.is_none();
+            if whole && found.errors.is_empty() {
+                found.idle = idle.into_iter().flatten().collect();
+            }
         }
     }
     let report = found.report();
@@ -51,6 +65,8 @@ pub(crate) fn run(session: &mut Session<'_>, request: &CheckRequest) -> Result<u
 struct Found {
     checked: Vec<Checked>,
     errors: Vec<ClusterError>,
+    /// Decisions that cover nothing in the whole fleet.
+    idle: Vec<String>,
 }
 
 /// One cluster, and what it says to the exit code.
@@ -92,7 +108,9 @@ impl Found {
             codes.extend(one.codes);
             clusters.push(one.cluster);
         }
-        CheckReport::of(clusters, self.errors, exit_code::strongest(codes))
+        let mut report = CheckReport::of(clusters, self.errors, exit_code::strongest(codes));
+        report.idle = self.idle;
+        report
     }
 }
 

@@ -78,7 +78,8 @@ pub(crate) fn run(session: &mut Session<'_>, request: &DiffRequest) -> Result<u8
 fn differences(loaded: &Loaded, catalog: &Catalog) -> Result<Vec<Difference>, ClusterError> {
     match (&loaded.config, &loaded.live) {
         (Config::Eks(desired), Some(read)) => {
-            let who = (loaded.name.as_str(), loaded.at);
+            let decided_at = loaded.inputs.decided_at.unwrap_or(loaded.at);
+            let who = (loaded.name.as_str(), decided_at);
             Ok(compare(desired, &read.observation, &loaded.settings, catalog, who).list)
         }
         (Config::Eks(_) | Config::EksAnywhere(_), _) => Err(ClusterError {

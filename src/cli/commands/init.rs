@@ -8,8 +8,8 @@ use crate::config::FLEET_NAMES;
 use crate::files::{self, FileError};
 use crate::overlay::Overlay;
 use crate::render::RenderOptions;
-use crate::template::{Answers, GeneratedRecord, RECORD_FORMAT, RECORD_KIND};
-use crate::{starter, vcs};
+use crate::starter;
+use crate::template::{Answers, GeneratedRecord, RECORD_FORMAT, RECORD_KIND, revision_of};
 use serde_json::json;
 use stairway_core::model::Digest;
 use std::collections::BTreeMap;
@@ -101,6 +101,9 @@ fn contents(session: &Session<'_>, request: &InitArgs) -> Result<Files, CliError
         .version
         .or_else(|| starter::newest_minor(session.catalog, now))
         .ok_or_else(|| CliError::internal("The catalog has no version"))?;
+    starter::check_offered(session.catalog, now, version).map_err(|(why, hint)| {
+        CliError::usage(format!("`--version {version}` cannot be: {why}")).hint(hint)
+    })?;
     let mut answers = Answers::new();
     for (parameter, typed) in [
         ("name", request.name.clone()),
@@ -119,7 +122,10 @@ fn contents(session: &Session<'_>, request: &InitArgs) -> Result<Files, CliError
         config: &config,
         template: starter::TEMPLATE_PATH,
         template_text: &starter::template_text(),
-        folder: &session.ambient.cwd,
+        folder: &session
+            .ambient
+            .cwd
+            .join(request.dir.as_deref().unwrap_or(Path::new("."))),
         answers,
         text: &text,
     };
@@ -147,14 +153,15 @@ pub(super) struct Generated<'g> {
 impl Generated<'_> {
     /// Returns the two files of the record, relative to the folder of the fleet file.
     pub(super) fn record(&self) -> Files {
+        let digest = Digest::of(self.template_text.as_bytes());
         let record = GeneratedRecord {
             format_version: RECORD_FORMAT,
             kind: RECORD_KIND.to_owned(),
             cluster: self.cluster.to_owned(),
             config: self.config.to_owned(),
             template: self.template.to_owned(),
-            template_digest: Digest::of(self.template_text.as_bytes()).to_string(),
-            git_revision: vcs::head_revision(self.folder),
+            template_digest: digest.to_string(),
+            git_revision: revision_of(self.folder, self.template, &digest),
             tool: format!("stairway {}", env!("CARGO_PKG_VERSION")),
             answers: self.answers.clone(),
             base_digest: Digest::of(self.text.as_bytes()).to_string(),

@@ -14,7 +14,9 @@ use crate::overlay::Overlay;
 use crate::propose::Texts;
 use crate::render::{RenderOptions, SourceFormat};
 use crate::starter;
-use crate::template::{Answers, ParameterKind, TEMPLATE_BYTES_MAX, Template, read_answer};
+use crate::template::{
+    Answers, Parameter, ParameterKind, TEMPLATE_BYTES_MAX, Template, read_answer,
+};
 use serde_json::Value;
 use stairway_core::model::clusterconfig::{Config, read_documents};
 use std::path::{Path, PathBuf};
@@ -106,13 +108,26 @@ impl Ground {
         inner.to_string_lossy().into_owned()
     }
 
-    /// Returns a copy of all configs and libraries, in which the config at `inner` can be tried.
+    /// Returns a copy of all configs and libraries, in which the config at `inner` can be tried, with the
+    /// variables that the fleet file gives it.
     ///
     /// # Errors
     /// The folder cannot be listed.
     pub(super) fn overlay(&self, inner: &str) -> Result<Overlay, CliError> {
         let config = self.below_root(inner);
-        Ok(Overlay::planned(&self.root, &config, &RenderOptions::default()).with_all_files()?)
+        let mut options = RenderOptions::default();
+        let clusters = self
+            .fleet
+            .iter()
+            .flat_map(|(_, fleet)| &fleet.file.clusters);
+        let full = self.folder.join(inner);
+        let same =
+            |entry: &&ClusterEntry| crate::render::normal(&self.folder.join(&entry.config)) == full;
+        if let Some(entry) = clusters.into_iter().find(same) {
+            options.ext_vars.clone_from(&entry.ext_vars);
+            options.tlas.clone_from(&entry.tlas);
+        }
+        Ok(Overlay::planned(&self.root, &config, &options).with_all_files()?)
     }
 }
 
@@ -217,19 +232,30 @@ fn check_fleet(ground: &Ground, request: &InitClusterArgs) -> Result<(), CliErro
             "begin a repository with `stairway init .`, or add `--no-entry` for the config alone",
         ));
     };
-    let same = |entry: &&ClusterEntry| {
-        let stem = Path::new(&entry.config)
-            .file_stem()
-            .and_then(|s| s.to_str());
-        entry.name.as_deref().or(stem) == Some(name)
+    let called = |entry: &ClusterEntry| {
+        let stem = Path::new(&entry.config).file_stem();
+        let stem = stem.map(|stem| stem.to_string_lossy().into_owned());
+        entry.name.clone().or(stem).unwrap_or_default()
     };
-    if let Some(entry) = fleet.file.clusters.iter().find(same) {
+    let mut clusters = fleet.file.clusters.iter();
+    if let Some(entry) = clusters.clone().find(|entry| called(entry) == *name) {
         return Err(CliError::user(format!(
             "`{}` has a cluster `{name}` already: its config is `{}`",
             fleet.shown, entry.config
         ))
         .hint(format!(
             "`stairway template diff {name}` shows what its template changed since"
+        )));
+    }
+    if let Some(entry) = clusters.find(|entry| called(entry).eq_ignore_ascii_case(name)) {
+        let other = called(entry);
+        return Err(CliError::user(format!(
+            "`{name}` and the cluster `{other}` of `{}` differ in case only: their files and plans would share a name where case does not count",
+            fleet.shown
+        ))
+        .hint(format!(
+            "give it a name of its own: `stairway init cluster {}-2`",
+            name.to_ascii_lowercase()
         )));
     }
     if SourceFormat::of(path) != Some(SourceFormat::Yaml) && !request.no_entry {
@@ -287,7 +313,9 @@ fn answers(
     typed.extend(pairs(&request.answer)?);
     let mut answers = Answers::new();
     for (key, text) in typed {
-        let answer = template.parameter(&key)?.answer(&text)?;
+        let parameter = template.parameter(&key)?;
+        let answer = parameter.answer(&text)?;
+        check_minor(session, parameter, &answer)?;
         if answers.insert(key.clone(), answer).is_some() {
             return Err(CliError::usage(format!("`{key}` is answered twice")));
         }
@@ -312,28 +340,44 @@ fn answers(
     Ok(answers)
 }
 
-fn asked(
-    session: &mut Session<'_>,
-    parameter: &crate::template::Parameter,
-) -> Result<Value, CliError> {
+fn asked(session: &mut Session<'_>, parameter: &Parameter) -> Result<Value, CliError> {
     let mut last = None;
     for _ in 0..TRIES {
         let typed = ask(&format!("{}: ", parameter.line().trim()))?;
         if typed.is_empty() {
             break;
         }
-        match parameter.answer(typed.trim()) {
+        let checked = parameter
+            .answer(typed.trim())
+            .map_err(CliError::from)
+            .and_then(|answer| check_minor(session, parameter, &answer).map(|()| answer));
+        match checked {
             Ok(answer) => return Ok(answer),
             Err(error) => {
-                session.terminal.warn(&error.to_string());
+                session.terminal.warn(&error.message);
                 last = Some(error);
             }
         }
     }
-    Err(last.map_or_else(
-        || CliError::usage(format!("`{}` has no answer", parameter.name)),
-        CliError::from,
-    ))
+    Err(last.unwrap_or_else(|| CliError::usage(format!("`{}` has no answer", parameter.name))))
+}
+
+/// A version that EKS does not offer would make a config that nothing can be planned for.
+pub(super) fn check_minor(
+    session: &Session<'_>,
+    parameter: &Parameter,
+    answer: &Value,
+) -> Result<(), CliError> {
+    if parameter.kind != ParameterKind::Minor {
+        return Ok(());
+    }
+    let Some(minor) = answer.as_str().and_then(|text| text.parse().ok()) else {
+        return Ok(());
+    };
+    let name = &parameter.name;
+    starter::check_offered(session.catalog, session.ambient.now, minor).map_err(|(why, hint)| {
+        CliError::usage(format!("`{name}={minor}` cannot be: {why}")).hint(hint)
+    })
 }
 
 /// Reads `KEY=VALUE`.

@@ -278,7 +278,9 @@ fn partial(sets: &[SetFile]) -> Result<(Option<Partial>, Vec<Shard>), CliError> 
     }
     by.extend(rest);
     let of = partial.of;
-    Ok(((!by.is_empty()).then_some(Partial { of, by }), missing))
+    let gone = gone(sets);
+    let partial = (!by.is_empty()).then_some(Partial { of, by, gone });
+    Ok((partial, missing))
 }
 
 /// Parts that were chosen by name, by change or by wave: with a whole fleet among them the set is
@@ -295,7 +297,15 @@ fn parts_by_choice(sets: &[SetFile]) -> Option<Partial> {
             }
         }
     }
-    Some(Partial { of, by })
+    let gone = gone(sets);
+    Some(Partial { of, by, gone })
+}
+
+/// Returns the clusters that any of the sets tells to be gone.
+fn gone(sets: &[SetFile]) -> Vec<String> {
+    let all = sets.iter().flat_map(|set| &set.partial);
+    let names: BTreeSet<&String> = all.flat_map(|partial| &partial.gone).collect();
+    names.into_iter().cloned().collect()
 }
 
 fn waves(sets: &[SetFile]) -> Result<Vec<String>, CliError> {

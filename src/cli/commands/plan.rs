@@ -11,7 +11,7 @@ use crate::store::sets::SET_FILE;
 use crate::store::{Kept, PlanFolder, SetDraft, Writer};
 use stairway_core::model::{Observation, canonical_bytes};
 use stairway_core::plan::wire::{ClusterError, Summary};
-use stairway_core::plan::{Planned, exit_facts};
+use stairway_core::plan::{Planned, exit_facts, lapsed};
 use stairway_core::report::{Sheet, plan_markdown, plan_table, planset_html, planset_markdown};
 
 /// Plans the way from what is live to what git asks for.
@@ -45,12 +45,13 @@ pub(crate) fn run(session: &mut Session<'_>, request: &PlanRequest) -> Result<u8
     };
     let writer = out.as_deref().map(Writer::start);
     let mut draft = SetDraft::default();
-    let mut codes = vec![exit_code::DONE];
+    let (mut codes, mut lapsed) = (vec![exit_code::DONE], Vec::new());
     let toured = session.tour_set(&tour, &make, &mut |name, made: Made| {
         if let (Some(writer), Some(folder)) = (&writer, made.folder) {
             writer.write(folder)?;
         }
         codes.extend(made.codes);
+        lapsed.extend(made.lapsed.iter().map(|what| format!("{what} (`{name}`)")));
         draft.add(&made.summary);
         draft.clusters.push((name, made.kept));
         Ok(())
@@ -66,6 +67,7 @@ pub(crate) fn run(session: &mut Session<'_>, request: &PlanRequest) -> Result<u8
     finish(&mut draft, errors, codes);
     let exit = draft.exit;
     let failed = !draft.errors.is_empty();
+    let only_lapsed = exit == exit_code::BLOCKED && draft.summary.blocked == 0;
     if let Some(out) = &out {
         draft.write_file(&out.join(SET_FILE))?;
     }
@@ -78,11 +80,35 @@ pub(crate) fn run(session: &mut Session<'_>, request: &PlanRequest) -> Result<u8
             .terminal
             .say(&format!("Wrote the plans to {}", out.display()));
     }
+    if request.detailed_exitcode && only_lapsed {
+        tell_lapsed(session, &lapsed);
+    }
     Ok(match (request.detailed_exitcode, failed) {
         (true, _) => exit,
         (false, true) => exit_code::ERROR,
         (false, false) => exit_code::DONE,
     })
+}
+
+/// More expired decisions than this are a number on stderr; the plans name all.
+const LAPSED_SHOWN: usize = 5;
+
+/// Says why the code is 3 where the last line says that nothing is blocked.
+fn tell_lapsed(session: &mut Session<'_>, lapsed: &[String]) {
+    let shown = lapsed.get(..LAPSED_SHOWN).unwrap_or(lapsed);
+    let more = match lapsed.len() - shown.len() {
+        0 => String::new(),
+        more => format!(", and {more} more"),
+    };
+    let what = match lapsed.len() {
+        1 => "1 waiver or ignore rule has expired".to_owned(),
+        count => format!("{count} waivers and ignore rules have expired"),
+    };
+    let list = shown.join(", ");
+    session.terminal.say(&format!(
+        "Exit {}: {what}: {list}{more}",
+        exit_code::BLOCKED
+    ));
 }
 
 /// Puts a set into its order, with what failed and the code that it gives.
@@ -104,6 +130,8 @@ struct Made {
     folder: Option<PlanFolder>,
     summary: Summary,
     codes: Vec<u8>,
+    /// Decisions that have run out.
+    lapsed: Vec<String>,
 }
 
 impl Made {
@@ -120,6 +148,7 @@ impl Made {
         });
         let summary = planned.plan.summary.clone();
         let codes = exit_code::of_plan(exit_facts(&planned.plan));
+        let lapsed = lapsed(&planned.plan).map(str::to_owned).collect();
         let kept = if keep_json {
             Kept::Json(json)
         } else {
@@ -130,6 +159,7 @@ impl Made {
             folder,
             summary,
             codes,
+            lapsed,
         }
     }
 }

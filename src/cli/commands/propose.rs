@@ -1,5 +1,7 @@
 //! `stairway plan --propose`: the edit in git that asks for what a plan does.
 
+mod target;
+
 use crate::cli::error::CliError;
 use crate::cli::exit_code;
 use crate::cli::request::PlanRequest;
@@ -50,7 +52,7 @@ pub(crate) fn run(session: &mut Session<'_>, request: &PlanRequest) -> Result<u8
                 Err(error) => Err(error),
             };
             match told {
-                Ok(lines) => lines.iter().for_each(|line| session.terminal.say(line)),
+                Ok(told) => told.tell(session),
                 Err(error) => errors.push(error),
             }
         }
@@ -66,6 +68,24 @@ pub(crate) fn run(session: &mut Session<'_>, request: &PlanRequest) -> Result<u8
     } else {
         exit_code::DONE
     })
+}
+
+/// What is said about one cluster on stderr.
+#[derive(Default)]
+struct Told {
+    warnings: Vec<String>,
+    lines: Vec<String>,
+}
+
+impl Told {
+    fn tell(&self, session: &mut Session<'_>) {
+        self.warnings
+            .iter()
+            .for_each(|line| session.terminal.warn(line));
+        self.lines
+            .iter()
+            .for_each(|line| session.terminal.say(line));
+    }
 }
 
 type Outcome = Result<(Loaded, Planned), ClusterError>;
@@ -109,7 +129,7 @@ fn propose(
     loaded: &Loaded,
     planned: &Planned,
     patches: &mut Patches,
-) -> Result<Vec<String>, ClusterError> {
+) -> Result<Told, ClusterError> {
     let name = &loaded.name;
     let fail = |error: String, hint: Option<String>| ClusterError {
         name: name.clone(),
@@ -117,13 +137,10 @@ fn propose(
         hint,
     };
     let plan = &planned.plan;
-    let mut said = vec![format!("{name}: {}", summary_line(&plan.summary))];
-    let held = plan.not_now.len();
-    if held > 0 {
-        said.push(format!(
-            "{name}: {held} of its steps are held back now; the edit asks for them all the same"
-        ));
+    if let Some(to) = request.options.to {
+        target::check(loaded, plan, to)?;
     }
+    let mut said = begin(name, plan);
     let Config::Eks(desired) = &loaded.config else {
         return Err(fail(format!("`{name}` is no EKS cluster"), None));
     };
@@ -139,7 +156,7 @@ fn propose(
         return Err(fail(error, Some(hint)));
     }
     if wanted.is_empty() {
-        said.push(format!(
+        said.lines.push(format!(
             "{name}: nothing to propose: git asks for this already"
         ));
         return Ok(said);
@@ -167,12 +184,33 @@ fn propose(
         to: to.as_deref(),
     };
     let edit = cluster.edit(&sources)?;
-    said.extend(cluster.words(&edit));
+    said.lines.extend(cluster.words(&edit));
     if edit.texts.is_empty() {
-        said.push(format!("{name}: nothing to propose"));
+        said.lines.push(format!("{name}: nothing to propose"));
     }
     add(patches, edit, &overlay, &sources, name)?;
     Ok(said)
+}
+
+/// Says what the plan is, and what keeps it from being done at once: git may ask for it all the same.
+fn begin(name: &str, plan: &Plan) -> Told {
+    let mut told = Told::default();
+    told.lines
+        .push(format!("{name}: {}", summary_line(&plan.summary)));
+    let held = plan.not_now.len();
+    match target::blockers(plan) {
+        Some(blockers) if held > 0 => told.warnings.push(format!(
+            "{name}: {held} of its steps are held back now, by {blockers}; the edit asks for them all the same"
+        )),
+        Some(blockers) => told.warnings.push(format!(
+            "{name}: the plan is held back now, by {blockers}; the edit asks for it all the same"
+        )),
+        None if held > 0 => told.lines.push(format!(
+            "{name}: {held} of its steps are held back now; the edit asks for them all the same"
+        )),
+        None => {}
+    }
+    told
 }
 
 /// Adds an edit to the patches. Clusters may be rendered from one file.

@@ -1,6 +1,6 @@
 //! `stairway template`
 
-use super::init_cluster::{Ground, pairs};
+use super::init_cluster::{Ground, check_minor, pairs};
 use crate::cli::args::{TemplateArgs, TemplateCommand, TemplateDiffArgs};
 use crate::cli::error::CliError;
 use crate::cli::exit_code;
@@ -8,8 +8,7 @@ use crate::cli::session::Session;
 use crate::files;
 use crate::overlay::patch_place;
 use crate::propose::Texts;
-use crate::template::{Answers, GeneratedRecord, TEMPLATE_BYTES_MAX, Template, plain};
-use crate::vcs;
+use crate::template::{Answers, GeneratedRecord, TEMPLATE_BYTES_MAX, Template, plain, revision_of};
 use serde_json::Value;
 use stairway_core::diff::merge::{Collision, merge};
 use stairway_core::diff::text::patch;
@@ -81,7 +80,7 @@ fn refresh(
     let text = ground.template(&template_name)?;
     let template = Template::read(&text, &template_name)?;
     let mut said = Vec::new();
-    let answers = answers(&record, request, &template, name, &mut said)?;
+    let answers = answers(session, &record, request, &template, name, &mut said)?;
     let theirs = template.generate(&template.complete(answers.clone())?);
     let config = ground.folder.join(&record.config);
     ground.inner(&config)?;
@@ -107,10 +106,12 @@ fn refresh(
         }
         return Ok(fresh);
     }
+    let consequence = consequence(ground, &record.config, &ours, &merged.text)?;
+    let template_digest = Digest::of(text.as_bytes());
     let next = GeneratedRecord {
+        template_digest: template_digest.to_string(),
+        git_revision: revision_of(&ground.folder, &template_name, &template_digest),
         template: template_name,
-        template_digest: Digest::of(text.as_bytes()).to_string(),
-        git_revision: vcs::head_revision(&ground.folder),
         tool: format!("stairway {}", env!("CARGO_PKG_VERSION")),
         answers,
         base_digest: Digest::of(merged.base.as_bytes()).to_string(),
@@ -126,15 +127,13 @@ fn refresh(
         let (_, shown) = patch_place(&ground.folder.join(path), &session.ambient.cwd);
         fresh.patch.push_str(&patch(Some(before), after, &shown));
     }
-    fresh.said.push(format!(
-        "{name}: {}",
-        consequence(ground, &record.config, &ours, &merged.text)?
-    ));
+    fresh.said.push(format!("{name}: {consequence}"));
     Ok(fresh)
 }
 
 /// Takes the recorded answers, those of the command line over them, and drops what is not asked any more.
 fn answers(
+    session: &Session<'_>,
     record: &GeneratedRecord,
     request: &TemplateDiffArgs,
     template: &Template,
@@ -154,7 +153,9 @@ fn answers(
         }
     }
     for (key, typed) in pairs(&request.answer)? {
-        let answer = template.parameter(&key)?.answer(&typed)?;
+        let parameter = template.parameter(&key)?;
+        let answer = parameter.answer(&typed)?;
+        check_minor(session, parameter, &answer)?;
         answers.insert(key, answer);
     }
     Ok(answers)
@@ -190,6 +191,9 @@ fn collision_words(config: &str, collision: &Collision) -> String {
 }
 
 /// Says how many values of the rendered config change.
+///
+/// # Errors
+/// The new text does not render: nobody should apply such a patch.
 fn consequence(ground: &Ground, config: &str, ours: &str, new: &str) -> Result<String, CliError> {
     if ours == new {
         return Ok("the config stays as it is; only the record moves on".to_owned());
@@ -198,8 +202,21 @@ fn consequence(ground: &Ground, config: &str, ours: &str, new: &str) -> Result<S
     let with = |text: &str| Texts::from([(ground.below_root(config), text.to_owned())]);
     let mut rendered = overlay.render(&[with(ours), with(new)]).into_iter();
     let (before, after) = (rendered.next().flatten(), rendered.next().flatten());
-    Ok(match (before, after) {
-        (Some(before), Some(after)) => {
+    let Some(after) = after else {
+        let error = overlay.try_render(&with(new)).err();
+        let why = error.map_or_else(String::new, |error| format!(": {}", error.message));
+        let already = if before.is_some() {
+            ""
+        } else {
+            ", and does not now either"
+        };
+        return Err(CliError::user(format!(
+            "Regenerating `{config}` failed, and no patch is printed: with it the config does not render{already}{why}"
+        ))
+        .hint(format!("mend the template, or what was edited by hand: `stairway render {config}`")));
+    };
+    Ok(match before {
+        Some(before) => {
             let count = changed_values(&Value::from(before), &Value::from(after));
             match count {
                 0 => "the rendered config stays as it is".to_owned(),
@@ -207,10 +224,7 @@ fn consequence(ground: &Ground, config: &str, ours: &str, new: &str) -> Result<S
                 count => format!("{count} values of the rendered config change"),
             }
         }
-        (None, Some(_)) => "the config renders again".to_owned(),
-        (_, None) => format!(
-            "with this patch the config does not render; `stairway render {config}` says why once it is applied"
-        ),
+        None => "the config renders again".to_owned(),
     })
 }
 

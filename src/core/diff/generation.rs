@@ -333,11 +333,13 @@ pub fn group_settings<'a>(
     settings: &'a Settings,
     name: &str,
 ) -> Option<&'a crate::policy::settings::GroupSettings> {
-    settings
-        .nodegroups
-        .iter()
-        .find(|(glob, _)| glob_matches(glob, name))
-        .map(|(_, choice)| choice)
+    // A group's own name says more than any glob.
+    settings.nodegroups.get(name).or_else(|| {
+        let mut choices = settings.nodegroups.iter();
+        choices
+            .find(|(glob, _)| glob_matches(glob, name))
+            .map(|(_, choice)| choice)
+    })
 }
 
 /// Returns true when the letter of this group is a fact of the cluster and asks for nothing.

@@ -3,13 +3,19 @@
 use super::{Known, Pdb, Pod};
 
 impl Pdb {
-    /// Returns true when the budget counts `pod`. An empty selector of `policy/v1` counts every pod of its namespace.
+    /// Returns true when the budget is known to count `pod`. An empty selector of `policy/v1` counts
+    /// every pod of its namespace, and no selector none.
     pub fn covers(&self, pod: &Pod) -> bool {
         self.namespace == pod.namespace
-            && self
-                .selector
-                .iter()
-                .all(|(key, value)| pod.labels.get(key) == Some(value))
+            && self.selector.value().is_some_and(|selector| {
+                let mut pairs = selector.iter();
+                pairs.all(|(key, value)| pod.labels.get(key) == Some(value))
+            })
+    }
+
+    /// Returns true when nobody knows whether the budget counts `pod`.
+    pub fn may_cover(&self, pod: &Pod) -> bool {
+        self.namespace == pod.namespace && self.selector.is_unknown()
     }
 
     /// Returns `namespace/name`.
@@ -94,11 +100,37 @@ impl Pdb {
 }
 
 impl Pod {
+    /// Returns true for a pod whose phase is Pending: it has no node, or none of it has started there.
+    ///
+    /// The Eviction API deletes such a pod without asking a budget (kubernetes/kubernetes,
+    /// pkg/registry/core/pod/storage/eviction.go, `canIgnorePDB`).
+    pub fn is_pending(&self) -> bool {
+        self.node.is_none()
+            || self
+                .waiting
+                .as_deref()
+                .is_some_and(|why| NOT_STARTED.contains(&why))
+    }
+
     /// Returns true for a pod that runs, as far as is known.
     pub const fn is_healthy(&self) -> bool {
         self.node.is_some() && self.waiting.is_none()
     }
 }
+
+/// Why containers wait that have not run yet (kubernetes/kubernetes, pkg/kubelet/images and
+/// pkg/kubelet/kuberuntime); CrashLoopBackOff has run before.
+const NOT_STARTED: [&str; 9] = [
+    "ContainerCreating",
+    "CreateContainerConfigError",
+    "CreateContainerError",
+    "ErrImageNeverPull",
+    "ErrImagePull",
+    "ImageInspectError",
+    "ImagePullBackOff",
+    "InvalidImageName",
+    "PodInitializing",
+];
 
 /// Reads `3` or `25%` of `whole`, rounded up.
 fn amount(text: &str, whole: Option<u32>) -> Option<u32> {
@@ -202,6 +234,7 @@ mod tests {
         let bare = Pdb {
             namespace: "prod".to_owned(),
             name: "all".to_owned(),
+            selector: Known::Value(std::collections::BTreeMap::new()),
             ..Pdb::default()
         };
         let told = Pdb {

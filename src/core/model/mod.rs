@@ -8,6 +8,7 @@ mod digest;
 pub mod eksa;
 mod known;
 mod observation;
+mod shell;
 mod time;
 mod version;
 
@@ -19,5 +20,6 @@ pub use observation::{
     LiveAddon, LiveNodegroup, Node, OBSERVATION_FORMAT, Observation, Pdb, Pod, Stack, Subnet,
     Update, Workload,
 };
+pub use shell::shell_word;
 pub use time::{DAY_SECONDS, Timestamp, say_seconds};
 pub use version::{AddonVersion, KubeMinor, KubeVersion, VersionError};

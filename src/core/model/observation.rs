@@ -1,8 +1,8 @@
 //! A picture of a live cluster: every fact is a value, absent, or unknown with a reason.
 
-use super::{AddonVersion, Known, KubeMinor, KubeVersion, Timestamp};
+use super::{AddonVersion, Known, KubeMinor, KubeVersion, Timestamp, canonical_bytes};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -284,14 +284,26 @@ pub struct Pdb {
     /// How many pods may be disrupted now (status.disruptionsAllowed).
     #[serde(default)]
     pub allowed: Known<u32>,
-    /// `matchLabels` of its selector.
+    /// `matchLabels` of its selector; empty counts every pod, absent counts none.
+    ///
+    /// A reader records a selector with `matchExpressions` as unknown: these labels cannot say it.
     #[serde(default)]
-    pub selector: BTreeMap<String, String>,
+    pub selector: Known<BTreeMap<String, String>>,
     /// `spec.minAvailable` as written: `1`, `50%`.
-    #[serde(default, skip_serializing_if = "Known::is_unknown_by_default")]
+    #[serde(
+        default,
+        skip_serializing_if = "Known::is_unknown_by_default",
+        deserialize_with = "number_or_text"
+    )]
+    #[schemars(with = "Known<NumberOrText>")]
     pub min_available: Known<String>,
     /// `spec.maxUnavailable` as written: `0`, `25%`.
-    #[serde(default, skip_serializing_if = "Known::is_unknown_by_default")]
+    #[serde(
+        default,
+        skip_serializing_if = "Known::is_unknown_by_default",
+        deserialize_with = "number_or_text"
+    )]
+    #[schemars(with = "Known<NumberOrText>")]
     pub max_unavailable: Known<String>,
     /// `status.expectedPods`: how many pods it counts.
     #[serde(default, skip_serializing_if = "Known::is_unknown_by_default")]
@@ -302,6 +314,23 @@ pub struct Pdb {
     /// True when `unhealthyPodEvictionPolicy` is `AlwaysAllow`.
     #[serde(default, skip_serializing_if = "Known::is_unknown_by_default")]
     pub evicts_unhealthy: Known<bool>,
+}
+
+/// What Kubernetes takes for a count of pods: `1`, `"1"`, `"50%"`.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged, expecting = "expected a number, or a text such as `50%`")]
+enum NumberOrText {
+    Number(u32),
+    Text(String),
+}
+
+fn number_or_text<'de, D: Deserializer<'de>>(from: D) -> Result<Known<String>, D::Error> {
+    Ok(match Known::<NumberOrText>::deserialize(from)? {
+        Known::Value(NumberOrText::Number(number)) => Known::Value(number.to_string()),
+        Known::Value(NumberOrText::Text(text)) => Known::Value(text),
+        Known::Absent => Known::Absent,
+        Known::Unknown(why) => Known::Unknown(why),
+    })
 }
 
 /// A health issue that EKS reports of a nodegroup or an add-on (`health.issues`).
@@ -467,8 +496,10 @@ impl Observation {
         }
     }
 
-    /// Returns the same facts in one order: lists sorted by their identity.
+    /// Returns the same facts in one order: lists sorted by their identity, and so are the lists
+    /// inside of what they hold. `sources` keeps its order: it is the order of reading.
     pub fn sorted(mut self) -> Self {
+        self.sort_nested();
         sort(&mut self.updates, |u| u.id.clone());
         sort(&mut self.nodegroups, |g| g.name.clone());
         sort(&mut self.stacks, |s| s.name.clone());
@@ -503,6 +534,34 @@ impl Observation {
         self
     }
 
+    /// Sorts the lists within items, before the items are sorted.
+    fn sort_nested(&mut self) {
+        for group in items_of(&mut self.nodegroups) {
+            sort_issues(&mut group.health);
+            if let Some(Value::Array(taints)) = group.spec.get_mut("taints") {
+                taints.sort_by_cached_key(canonical_bytes);
+            }
+        }
+        for addon in items_of(&mut self.addons) {
+            sort_issues(&mut addon.health);
+        }
+        for node in items_of(&mut self.nodes) {
+            node.taints.sort();
+        }
+        for pod in items_of(&mut self.pods) {
+            pod.volume_zones.sort();
+        }
+        for update in items_of(&mut self.updates) {
+            update.errors.sort();
+        }
+        for insight in items_of(&mut self.insights) {
+            for used in &mut insight.deprecations {
+                used.clients.sort_by_cached_key(canonical_bytes);
+            }
+            insight.deprecations.sort_by_cached_key(canonical_bytes);
+        }
+    }
+
     /// Returns the version that the control plane serves, when known.
     pub fn version(&self) -> Option<KubeMinor> {
         self.control_plane
@@ -527,6 +586,18 @@ impl Observation {
             .filter(move |node| node.nodegroup.as_deref() == Some(name))
     }
 
+    /// Returns the pods on nodes that are not listed: nobody knows their group.
+    pub fn pods_elsewhere(&self) -> Vec<&Pod> {
+        let nodes: BTreeSet<&str> = self.nodes.items().iter().map(|n| n.name.as_str()).collect();
+        let pods = self.pods.items().iter();
+        pods.filter(|pod| {
+            pod.node
+                .as_deref()
+                .is_some_and(|node| !nodes.contains(node))
+        })
+        .collect()
+    }
+
     /// Returns the pods that run on nodes of the nodegroup called `name`.
     pub fn pods_of<'a>(&'a self, name: &str) -> Vec<&'a Pod> {
         let nodes: BTreeSet<&str> = self
@@ -547,6 +618,8 @@ impl Observation {
 /// A check that a lie in the file would fail: two facts that cannot both hold.
 impl Observation {
     /// Returns contradictions inside the observation, each as a sentence.
+    ///
+    /// A pod on a node that is not listed is none: an autoscaler made the node between two reads.
     pub fn contradictions(&self) -> Vec<String> {
         let mut found = Vec::new();
         duplicates(
@@ -586,20 +659,6 @@ impl Observation {
                 }
             }
         }
-        if !self.nodes.is_unknown() {
-            let names: BTreeSet<&str> =
-                self.nodes.items().iter().map(|n| n.name.as_str()).collect();
-            for pod in self.pods.items() {
-                if let Some(node) = pod.node.as_deref()
-                    && !names.contains(node)
-                {
-                    found.push(format!(
-                        "pod `{}/{}` runs on node `{node}`, which is not listed",
-                        pod.namespace, pod.name
-                    ));
-                }
-            }
-        }
         found
     }
 }
@@ -624,8 +683,26 @@ fn forget_unknown(spec: &mut Map<String, Value>, complete: &mut bool) {
     }
 }
 
-fn sort<T, K: Ord>(list: &mut Known<Vec<T>>, key: impl Fn(&T) -> K) {
-    if let Known::Value(items) = list {
-        items.sort_by_key(key);
+/// Sorts by identity; where two have the same one, by everything that they say.
+fn sort<T: Serialize, K: Ord>(list: &mut Known<Vec<T>>, key: impl Fn(&T) -> K) {
+    let Known::Value(items) = list else { return };
+    items.sort_by_cached_key(&key);
+    let twice = |pair: &[T]| matches!(pair, [one, other] if key(one) == key(other));
+    if items.windows(2).any(twice) {
+        items.sort_by_cached_key(|item| (key(item), canonical_bytes(item)));
+    }
+}
+
+fn sort_issues(list: &mut Known<Vec<HealthIssue>>) {
+    for issue in items_of(list) {
+        issue.objects.sort();
+    }
+    sort(list, |issue| (issue.code.clone(), issue.message.clone()));
+}
+
+fn items_of<T>(list: &mut Known<Vec<T>>) -> &mut [T] {
+    match list {
+        Known::Value(items) => items,
+        Known::Absent | Known::Unknown(_) => &mut [],
     }
 }

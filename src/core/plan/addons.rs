@@ -92,8 +92,10 @@ fn gap(draft: &mut Draft<'_>, name: &str, version: &AddonVersion, minor: KubeMin
     );
     found.message =
         format!("Nobody listed whether `{name}` {version} fits {minor}; it is taken to fit.");
-    found.remedy =
-        format!("aws eks describe-addon-versions --addon-name {name} --kubernetes-version {minor}");
+    let region = &draft.input.desired.cluster.region;
+    found.remedy = format!(
+        "aws eks describe-addon-versions --region {region} --addon-name {name} --kubernetes-version {minor}"
+    );
     draft.find(found);
 }
 
@@ -142,8 +144,9 @@ fn make_fit(
             found.message = format!(
                 "{why}, and no version is known that fits both {control_plane} and {next}."
             );
+            let region = &draft.input.desired.cluster.region;
             found.remedy = format!(
-                "aws eks describe-addon-versions --addon-name {name} --kubernetes-version {next}"
+                "aws eks describe-addon-versions --region {region} --addon-name {name} --kubernetes-version {next}"
             );
             found.source = "EKS API, DescribeAddonVersions".to_owned();
             draft.block(found)
@@ -616,8 +619,9 @@ pub(super) fn before_rollback(draft: &mut Draft<'_>, target: KubeMinor) -> Vec<B
                     &format!("addon {name}"),
                 );
                 found.message = format!("{why}, and no version is known that fits {target}.");
+                let region = &draft.input.desired.cluster.region;
                 found.remedy = format!(
-                    "aws eks describe-addon-versions --addon-name {name} --kubernetes-version {target}"
+                    "aws eks describe-addon-versions --region {region} --addon-name {name} --kubernetes-version {target}"
                 );
                 found.source = "EKS API, DescribeAddonVersions".to_owned();
                 blockers.extend(draft.block(found));

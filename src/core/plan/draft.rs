@@ -55,6 +55,12 @@ pub(super) struct Draft<'a> {
     pub(super) leaving: Vec<(String, Option<String>)>,
     /// How the drain of a group went when it was played through, in a sentence.
     pub(super) outlooks: BTreeMap<String, String>,
+    /// How long the slowest budget makes the drain of a group, in seconds.
+    pub(super) longest_drains: BTreeMap<String, u64>,
+    /// Groups that this plan empties with no group that takes over.
+    pub(super) emptied: BTreeSet<String>,
+    /// Some budget that may hold a drain is not known in full.
+    pub(super) unread_budgets: bool,
     /// What drains need to know and nobody recorded, with the groups that it concerns.
     pub(super) unread: BTreeMap<String, BTreeSet<String>>,
 }
@@ -92,6 +98,9 @@ impl<'a> Draft<'a> {
             stuck: BTreeMap::new(),
             leaving: Vec::new(),
             outlooks: BTreeMap::new(),
+            longest_drains: BTreeMap::new(),
+            emptied: BTreeSet::new(),
+            unread_budgets: false,
             unread: BTreeMap::new(),
         };
         draft.project_groups();
@@ -394,7 +403,8 @@ impl<'a> Draft<'a> {
 /// Returns the waiver that covers a finding of this plan now.
 pub(super) fn waived_by(input: &PlanInput<'_>, code: &str, subject: &str) -> Option<Waived> {
     let mut waivers = input.settings.waivers.iter();
-    let waiver = waivers.find(|waiver| waiver.covers(code, &input.name, subject, input.at))?;
+    let at = input.decided_at();
+    let waiver = waivers.find(|waiver| waiver.covers(code, &input.name, subject, at))?;
     Some(Waived {
         owner: waiver.owner.clone(),
         reason: waiver.reason.clone(),

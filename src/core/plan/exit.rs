@@ -55,6 +55,12 @@ fn is_unread(finding: &Finding) -> bool {
     finding.not_assessed && counts
 }
 
+/// Returns the waivers and ignore rules that have run out, as their findings name them.
+pub fn lapsed(plan: &Plan) -> impl Iterator<Item = &str> {
+    let findings = plan.findings.iter().filter(|one| is_lapsed(one));
+    findings.map(|one| one.subject.as_str())
+}
+
 /// Returns true for a decision of the owner that has run out.
 pub(super) fn is_lapsed(finding: &Finding) -> bool {
     [WAIVER_EXPIRED, IGNORE_EXPIRED].contains(&finding.code.as_str())

@@ -6,6 +6,7 @@ use super::wire::{Action, BlockedBy, Finding, Rollback, Severity, Step, StepKind
 use super::{addons, nodes, steps};
 use crate::catalog::SupportState;
 use crate::model::{Condition, Insight, Known, KubeMinor};
+use crate::policy::addons::CORE_ADDONS;
 use crate::policy::limits::{FREE_ADDRESSES_FOR_UPGRADE, ROLLBACK_WINDOW_DAYS};
 use crate::policy::skew::{self, Skew};
 use serde_json::json;
@@ -181,7 +182,10 @@ fn unsupported_target(draft: &mut Draft<'_>, next: KubeMinor) -> Vec<BlockedBy> 
             found.message = format!(
                 "The catalog does not know EKS {next}; its support dates were not checked."
             );
-            found.remedy = "aws eks describe-cluster-versions".to_owned();
+            found.remedy = format!(
+                "aws eks describe-cluster-versions --region {}",
+                draft.input.desired.cluster.region
+            );
             draft.find(found);
             return Vec::new();
         }
@@ -202,9 +206,10 @@ fn unsupported_target(draft: &mut Draft<'_>, next: KubeMinor) -> Vec<BlockedBy> 
         "cluster",
     );
     found.message = format!("{message} Judged for {}.", draft.input.at.day());
-    found.remedy =
-        "Choose a target that EKS offers: aws eks describe-cluster-versions; or judge another day with --at."
-            .to_owned();
+    found.remedy = format!(
+        "Choose a target that EKS offers: aws eks describe-cluster-versions --region {}; or judge another day with --at.",
+        draft.input.desired.cluster.region
+    );
     found.source = source_of_calendar(draft, next);
     draft.block(found)
 }
@@ -334,14 +339,19 @@ fn insight_blockers(draft: &mut Draft<'_>, next: KubeMinor) -> Vec<BlockedBy> {
     };
     let mut blockers = Vec::new();
     for insight in draft.input.observed.insights.items().iter().filter(applies) {
-        let error = insight.status == "ERROR";
-        let unknown = insight.status == "UNKNOWN";
-        if !error && !unknown {
+        if !["ERROR", "WARNING", "UNKNOWN"].contains(&insight.status.as_str()) {
             continue;
         }
         let name = insight.name.to_lowercase();
         let own = JUDGED_BY_RULES.iter().any(|judged| name.contains(judged));
-        let severity = if error && !own {
+        // It speaks of a minor that runs already: what it fears has happened or never will.
+        let live = draft.input.observed.version();
+        let past = insight
+            .version
+            .value()
+            .copied()
+            .filter(|v| Some(*v) <= live);
+        let severity = if insight.status == "ERROR" && !own && past.is_none() {
             Severity::Blocking
         } else {
             Severity::Warning
@@ -360,12 +370,23 @@ fn insight_blockers(draft: &mut Draft<'_>, next: KubeMinor) -> Vec<BlockedBy> {
                 " The plan judges this by its own rules and the steps before the hop mend it.",
             );
         }
+        if let Some(past) = past {
+            let said = format!(" It speaks of {past}, which runs or is behind, and holds no hop.");
+            found.message.push_str(&said);
+        }
+        let blocks = severity == Severity::Blocking;
+        let then = if blocks {
+            "mend it, or waive it with a reason and an expiry."
+        } else {
+            "read it before you approve."
+        };
+        let cluster = &draft.input.desired.cluster;
         found.remedy = format!(
-            "aws eks describe-insight --cluster-name {} --id {}; mend it, or waive it with a reason and an expiry.",
-            draft.input.desired.cluster.name, insight.id
+            "aws eks describe-insight --cluster-name {} --region {} --id {}; {then}",
+            cluster.name, cluster.region, insight.id
         );
         found.source = "EKS API, ListInsights".to_owned();
-        if severity == Severity::Blocking {
+        if blocks {
             blockers.extend(draft.block(found));
         } else {
             draft.find(found);
@@ -393,7 +414,11 @@ fn address_blockers(draft: &mut Draft<'_>) -> Vec<BlockedBy> {
             found.message = format!(
                 "The cluster's subnets have {free} free addresses; an upgrade may need {FREE_ADDRESSES_FOR_UPGRADE}."
             );
-            found.remedy = "Free addresses, or give the cluster more subnets: eksctl utils update-cluster-vpc-config".to_owned();
+            let cluster = &draft.input.desired.cluster;
+            found.remedy = format!(
+                "Free addresses, or give the cluster more subnets: eksctl utils update-cluster-vpc-config -c {} -r {}",
+                cluster.name, cluster.region
+            );
             found.source = "AWS EKS user guide, update-cluster".to_owned();
             draft.block(found)
         }
@@ -478,16 +503,68 @@ pub(super) fn unassessed(draft: &mut Draft<'_>) {
     if let Known::Unknown(why) = &observed.subnets {
         missing.push(format!("free addresses ({why})"));
     }
-    if missing.is_empty() {
-        return;
+    let (relied, idle) = unread_health(draft);
+    missing.extend(relied);
+    for (severity, missing) in [(Severity::Warning, missing), (Severity::Note, idle)] {
+        if missing.is_empty() {
+            continue;
+        }
+        let mut found = finding("STW-R8-NOT-ASSESSED", "R8", severity, "cluster");
+        found.message = format!("Not assessed: {}.", missing.join(", "));
+        found.not_assessed = true;
+        found.remedy =
+            "Apply reads them before it starts; plan from a full observation to see them now."
+                .to_owned();
+        draft.find(found);
     }
-    let mut found = finding("STW-R8-NOT-ASSESSED", "R8", Severity::Warning, "cluster");
-    found.message = format!("Not assessed: {}.", missing.join(", "));
-    found.not_assessed = true;
-    found.remedy =
-        "Apply reads them before it starts; plan from a full observation to see them now."
-            .to_owned();
-    draft.find(found);
+}
+
+/// Facts about health that nobody read: those that a step of the plan relies on, and the others.
+fn unread_health(draft: &Draft<'_>) -> (Vec<String>, Vec<String>) {
+    let observed = draft.input.observed;
+    let later = draft.later.iter().map(|later| &later.step);
+    let steps: Vec<&Step> = draft.steps.iter().chain(later).collect();
+    let some = |wanted: &dyn Fn(&Step) -> bool| steps.iter().any(|step| wanted(step));
+    let hops = some(&|step| step.kind == StepKind::UpgradeControlPlane);
+    let touched = |name: &str| some(&|step| step.subject == name);
+    let (mut relied, mut idle) = (Vec::new(), Vec::new());
+    let mut say =
+        |relies: bool, text: String| if relies { &mut relied } else { &mut idle }.push(text);
+    if let Known::Unknown(why) = &observed.stacks {
+        let makes = some(&|step| step.kind == StepKind::CreateNodegroup);
+        say(hops || makes, format!("stacks ({why})"));
+    }
+    for group in observed.nodegroups.items() {
+        if let Known::Unknown(why) = &group.status {
+            let text = format!("the status of nodegroup `{}` ({why})", group.name);
+            say(hops || touched(&group.name), text);
+        }
+    }
+    for addon in observed.addons.items() {
+        if let Known::Unknown(why) = &addon.status {
+            let text = format!("the status of add-on `{}` ({why})", addon.name);
+            let core = CORE_ADDONS.iter().any(|core| core.addon == addon.name);
+            say(hops && core || touched(&addon.name), text);
+        }
+    }
+    if let Known::Unknown(why) = &observed.addon_versions {
+        let moves =
+            some(&|step| matches!(step.kind, StepKind::UpdateAddon | StepKind::CreateAddon));
+        say(
+            hops || moves,
+            format!("versions of add-ons on offer ({why})"),
+        );
+    }
+    // EKS counts requests for such APIs too, in the insights; the metric is a second opinion.
+    if let (Known::Unknown(why), false) =
+        (&observed.deprecated_apis, observed.insights.is_unknown())
+    {
+        say(
+            false,
+            format!("the API server's count of deprecated APIs ({why})"),
+        );
+    }
+    (relied, idle)
 }
 
 impl super::PlanInput<'_> {

@@ -20,7 +20,8 @@ mod undo;
 mod windows;
 pub mod wire;
 
-pub use exit::{ExitFacts, exit_facts};
+pub use exit::{ExitFacts, exit_facts, lapsed};
+pub use findings::idle_decisions;
 pub use propose::{MissingFile, PlanInput, Planned, StepFile, propose};
 pub use summary::total;
 pub use undo::{Touched, Undo, undo};

@@ -596,7 +596,7 @@ fn retire_older(draft: &mut Draft<'_>, live: &str, successor: &str) -> bool {
     }
     held.extend(blockers_of_delete(draft, live, &group));
     if let Some(version) = draft.groups.get(&new).and_then(|g| g.version) {
-        let step = steps::verify(draft, &new, version, u32::from(group.core));
+        let step = steps::verify(draft, &new, version, (u32::from(group.core), false));
         let already = draft.steps.iter().any(|s| s.id == step.id)
             || draft.later.iter().any(|s| s.step.id == step.id);
         if !already {

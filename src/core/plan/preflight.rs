@@ -126,8 +126,8 @@ fn broken_groups(draft: &mut Draft<'_>) {
             draft.input.desired.cluster.name, group.name
         )];
         blocker.remedy = format!(
-            "eksctl utils nodegroup-health -c {} -n {}; mend or delete it, observe, and plan again",
-            draft.input.desired.cluster.name, group.name
+            "{}; mend or delete it, observe, and plan again",
+            findings::groups::health_command(draft, group)
         );
         blocker.source = "EKS API, DescribeNodegroup; CloudFormation, stack status".to_owned();
         found.push(blocker);
@@ -465,7 +465,13 @@ fn lag(draft: &mut Draft<'_>, to: Option<KubeMinor>) {
     if to.is_none() {
         return;
     }
-    for (version, names) in nodes::lagging(draft) {
+    for (version, mut names) in nodes::lagging(draft) {
+        // What is beyond the skew is no legal lag, and said as what it is.
+        names.retain(|name| {
+            let subject = format!("nodegroup {name}");
+            let mut known = draft.findings.iter();
+            !known.any(|f| f.code == "STW-R2-SKEW" && f.subject == subject)
+        });
         let mut found = finding("STW-LAG", "R2", Severity::Note, "cluster");
         let stop = skew::newest_control_plane(version);
         let who = match names.as_slice() {
@@ -474,9 +480,13 @@ fn lag(draft: &mut Draft<'_>, to: Option<KubeMinor>) {
             [first, .., last] => format!("{} groups (`{first}` … `{last}`) stay", names.len()),
             [] => continue,
         };
+        let under = if draft.control_plane > stop {
+            String::new()
+        } else {
+            format!(" under a control plane at {}", draft.control_plane)
+        };
         found.message = format!(
-            "{who} at {version} under a control plane at {}: legal up to {stop}, and {} must wait for them.",
-            draft.control_plane,
+            "{who} at {version}{under}: legal up to {stop}, and {} must wait for them.",
             stop.next()
         );
         found.remedy = "They move before the hop that needs it. To move them now: stairway plan --replace GROUP, or `policy.nodes: follow`.".to_owned();
@@ -497,8 +507,11 @@ fn not_ours(draft: &mut Draft<'_>) {
             "These differ and stairway leaves them alone: {}.",
             fields.join(", ")
         );
-        found.remedy =
-            "Use eksctl's own commands, e.g. eksctl utils update-cluster-vpc-config.".to_owned();
+        let cluster = &draft.input.desired.cluster;
+        found.remedy = format!(
+            "Use eksctl's own commands, e.g. eksctl utils update-cluster-vpc-config -c {} -r {}.",
+            cluster.name, cluster.region
+        );
         draft.find(found);
     }
 }

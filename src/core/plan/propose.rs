@@ -222,6 +222,13 @@ impl PlanInput<'_> {
         read_taints(spec.get("taints"), "taints").is_ok_and(|taints| taints.is_empty())
     }
 
+    /// Returns the instant by which waivers and ignore rules are judged: `at`, or a later one that
+    /// the inputs record.
+    pub(super) fn decided_at(&self) -> Timestamp {
+        let recorded = self.inputs.decided_at;
+        recorded.map_or(self.at, |instant| instant.max(self.at))
+    }
+
     /// Returns how git and live differ, as the `diff` command shows it.
     pub fn differences(&self) -> Differences {
         compare(
@@ -229,7 +236,7 @@ impl PlanInput<'_> {
             self.observed,
             self.settings,
             self.catalog,
-            (&self.name, self.at),
+            (&self.name, self.decided_at()),
         )
     }
 }

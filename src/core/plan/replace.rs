@@ -225,7 +225,7 @@ fn create_only(draft: &mut Draft<'_>, work: &Replacement) -> bool {
     let shape = shape(draft, work, &work.git, None, &group, Strategy::Swap);
     let Some(shape) = shape else { return false };
     let blockers = blockers_of_create(draft, &shape, false);
-    make(draft, &shape, work, &blockers, false);
+    make(draft, &shape, work, &blockers, group.core);
     !blockers.is_empty()
 }
 
@@ -290,7 +290,12 @@ fn make(draft: &mut Draft<'_>, shape: &Shape, work: &Replacement, held: &[Blocke
         work.reason.clone(),
     );
     draft.emit(step, held.to_vec());
-    let check = steps::verify(draft, name, shape.new.version, min);
+    let check = steps::verify(
+        draft,
+        name,
+        shape.new.version,
+        (min, shape.new.replaces.is_some()),
+    );
     draft.emit(check, held.to_vec());
     if bake {
         let step = steps::bake(draft, name, &shape.new.version.to_string());

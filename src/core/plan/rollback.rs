@@ -93,6 +93,7 @@ fn refuse(draft: &mut Draft<'_>, message: String, remedy: &str) -> Vec<BlockedBy
 
 fn prerequisites(draft: &mut Draft<'_>, from: KubeMinor, target: KubeMinor) -> Vec<BlockedBy> {
     let mut blockers = Vec::new();
+    let cluster = &draft.input.desired.cluster;
     if from.minors_ahead_of(target) != Some(ROLLBACK_MINORS) {
         blockers.extend(refuse(
             draft,
@@ -113,7 +114,10 @@ fn prerequisites(draft: &mut Draft<'_>, from: KubeMinor, target: KubeMinor) -> V
         Err(why) => blockers.extend(refuse(
             draft,
             why,
-            "Observe the cluster's updates (aws eks list-updates) and plan again.",
+            &format!(
+                "Observe the cluster's updates (aws eks list-updates --name {} --region {}) and plan again.",
+                cluster.name, cluster.region
+            ),
         )),
     }
     match draft.input.catalog.support_state(target, draft.input.at) {
@@ -183,6 +187,7 @@ fn insights(draft: &mut Draft<'_>) -> Vec<BlockedBy> {
         return draft.block(hops::facts_unknown("R5", "cluster", &why));
     }
     let mut blockers = Vec::new();
+    let cluster = &draft.input.desired.cluster;
     for insight in insights {
         if !matches!(insight.status.as_str(), "PASSING" | "WARNING") {
             blockers.extend(refuse(
@@ -192,8 +197,8 @@ fn insights(draft: &mut Draft<'_>) -> Vec<BlockedBy> {
                     insight.name, insight.status
                 ),
                 &format!(
-                    "aws eks describe-insight --cluster-name {} --id {}",
-                    draft.input.desired.cluster.name, insight.id
+                    "aws eks describe-insight --cluster-name {} --region {} --id {}",
+                    cluster.name, cluster.region, insight.id
                 ),
             ));
         }

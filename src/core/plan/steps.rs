@@ -102,10 +102,19 @@ pub(super) fn delete_action(draft: &Draft<'_>, name: &str) -> Action {
 }
 
 /// Makes the step that checks whether a new group can take over.
-pub(super) fn verify(draft: &Draft<'_>, name: &str, version: KubeMinor, at_least: u32) -> Step {
+///
+/// `takes_over` says that it is made as large as the group whose pods move to it.
+pub(super) fn verify(
+    draft: &Draft<'_>,
+    name: &str,
+    version: KubeMinor,
+    (at_least, takes_over): (u32, bool),
+) -> Step {
     let mut step = draft.step(StepKind::VerifyNodegroup, name, &version.to_string());
     let why = if at_least == 0 {
         "The group starts empty; the autoscaler fills it. It is checked to be active at the version.".to_owned()
+    } else if !takes_over {
+        format!("At least {at_least} of its nodes are Ready at the version.")
     } else {
         format!(
             "At least {at_least} Ready nodes that can take the pods to move, before the old group is touched."
@@ -244,6 +253,8 @@ pub(super) fn drain(draft: &Draft<'_>, name: &str, group: &Group, to: &str) -> S
         ..draft.disruption(name, group)
     };
     step.duration = draft.duration("drain-nodegroup", group.nodes);
+    let longest = draft.longest_drains.get(name).copied().unwrap_or(0);
+    step.duration.max = step.duration.max.max(longest);
     let undo = draft.eksctl(&["drain", "nodegroup"], &["-n", name, "--undo"]);
     step.rollback = Rollback::Inverse {
         actions: vec![undo],

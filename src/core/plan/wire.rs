@@ -102,6 +102,10 @@ pub struct Inputs {
     pub observed_at: Option<Timestamp>,
     /// The day for which calendars were read: support dates, windows.
     pub at: Option<Timestamp>,
+    /// The instant by which waivers and ignore rules are judged, where it is another than `at`: a
+    /// decision that has ended since an observation was recorded counts no more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided_at: Option<Timestamp>,
     /// The newest date in the catalog.
     pub catalog_date: String,
     /// Digest of the fleet file, when there is one.
@@ -545,12 +549,17 @@ pub struct PlanSet {
 }
 
 /// Which part of a fleet a set is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Partial {
     /// Clusters of the fleet.
     pub of: u32,
-    /// What chose the part, as it was typed: `--shard 2/5`, `--changed-since main`, `--target 'eu-*'`.
+    /// What chose the part, as it was typed: `--shard 2/5`, `--changed-since main`, `--target 'eu-*'`,
+    /// `summit`.
     pub by: Vec<String>,
+    /// Clusters that the fleet had at the revision of `--changed-since` and has no more: nobody plans
+    /// them, and nothing is done to them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gone: Vec<String>,
 }
 
 /// A cluster that got no plan.

@@ -1,7 +1,7 @@
 //! What the fleet's owner decides: strategies, roles, activity, waivers.
 
 use super::windows::Window;
-use crate::model::Timestamp;
+use crate::model::{DAY_SECONDS, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -58,6 +58,26 @@ impl Default for Settings {
             windows: Vec::new(),
             phase_out_at_most: DEFAULT_PHASE_OUT_SECONDS,
         }
+    }
+}
+
+/// Two weeks: time enough to mend what a decision covers or to have it renewed by review.
+pub const EXPIRES_SOON_SECONDS: i64 = 14 * DAY_SECONDS;
+
+impl Settings {
+    /// Returns the last instant after `at`, and not after `now`, at which a decision for this
+    /// cluster ended or came within [`EXPIRES_SOON_SECONDS`] of its end; none when none did.
+    ///
+    /// Judging by it is judging by `now`, and two runs give the same bytes until the next such
+    /// instant.
+    pub fn decided_at(&self, cluster: &str, at: Timestamp, now: Timestamp) -> Option<Timestamp> {
+        let waivers = self.waivers.iter().map(|w| (&w.cluster, w.expires));
+        let rules = self.ignore.iter().map(|r| (&r.cluster, r.expires));
+        let ends = waivers.chain(rules);
+        ends.filter(|(glob, _)| glob_matches(glob, cluster))
+            .flat_map(|(_, end)| [Timestamp::from_unix(end.unix() - EXPIRES_SOON_SECONDS), end])
+            .filter(|turn| *turn > at && *turn <= now)
+            .max()
     }
 }
 

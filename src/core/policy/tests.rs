@@ -302,6 +302,41 @@ fn a_waiver_ends_at_its_instant_and_covers_only_what_it_names() {
 }
 
 #[test]
+fn decisions_are_judged_by_the_last_instant_at_which_one_turned() {
+    let settings: Settings = serde_json::from_value(serde_json::json!({
+        "waivers": [{"code": "STW-R8-PDB", "cluster": "har*", "reason": "r", "owner": "o", "expires": "2026-08-01"}],
+        "ignore": [{"path": "addon *", "cluster": "*", "reason": "r", "owner": "o", "expires": "2026-09-01"}],
+    }))
+    .expect("settings");
+    for (sentence, cluster, now, turn) in [
+        ("nothing turned", "harbor", "2026-07-10", None),
+        (
+            "the waiver came near its end",
+            "harbor",
+            "2026-07-20",
+            Some("2026-07-18"),
+        ),
+        (
+            "it ended",
+            "harbor",
+            "2026-08-01T00:00:00Z",
+            Some("2026-08-01"),
+        ),
+        ("it is for other clusters", "summit", "2026-08-01", None),
+        (
+            "the rule ended long ago",
+            "summit",
+            "2027-01-01",
+            Some("2026-09-01"),
+        ),
+        ("the clock is behind", "harbor", "2026-01-01", None),
+    ] {
+        let turned = settings.decided_at(cluster, instant("2026-07-01"), instant(now));
+        assert_eq!(turned, turn.map(instant), "{sentence}");
+    }
+}
+
+#[test]
 fn what_nobody_waives_is_what_the_pages_say() {
     use crate::plan::wire::Severity;
     let pages = crate::report::pages().filter(|page| page.is_finding());

@@ -23,7 +23,7 @@ pub(super) fn clean(text: &str, look: Look) -> String {
 }
 
 /// Returns true for characters that move the cursor or reorder their neighbors.
-pub(super) fn is_steering(sign: char) -> bool {
+pub fn is_steering(sign: char) -> bool {
     sign.is_control()
         || matches!(sign, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }

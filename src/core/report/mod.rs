@@ -47,6 +47,7 @@ pub use difftext::diff_text;
 pub use explain::{explain_findings, explain_step};
 pub use html::planset_html;
 pub use ladder::LadderStart;
+pub use layout::is_steering;
 pub use markdown::plan_markdown;
 pub use notice::{Notice, notice_markdown, notice_text};
 pub use pages::{codes_markdown, codes_table, explain_code, explain_page, page_markdown};

@@ -455,7 +455,12 @@ fn remarks(view: &StatusView<'_>, page: &mut Page) {
         let (ink, whose) = if fold.run.as_ref() == Some(&lock.run) {
             (Ink::Faint, "this run".to_owned())
         } else {
-            (Ink::Caution, format!("another run, {}", lock.run))
+            let whose = if lock.run.is_empty() {
+                "a run that has not begun yet".to_owned()
+            } else {
+                format!("another run, {}", lock.run)
+            };
+            (Ink::Caution, whose)
         };
         let text = format!(
             "{} has held the cluster's lock since {}, for {whose}.",

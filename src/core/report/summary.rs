@@ -74,13 +74,29 @@ fn counted(summary: &Summary) -> String {
 
 /// Returns the line that says which part of the fleet a set is; none when it is all of it.
 pub fn set_heading(set: &PlanSet) -> Option<String> {
-    let Partial { of, by } = set.partial.as_ref()?;
+    let Partial { of, by, gone } = set.partial.as_ref()?;
     let got = set.clusters.len() + set.errors.len();
     Some(format!(
-        "Partial: {got} of the fleet's {}, chosen by {}. The others were not looked at.",
+        "Partial: {got} of the fleet's {}, chosen by {}. The others were not looked at.{}",
         count(usize::try_from(*of).unwrap_or(usize::MAX), "cluster"),
-        by.join(" ")
+        by.join(" "),
+        gone_sentence(gone)
     ))
+}
+
+/// More names than this are not listed in a heading.
+const GONE_LISTED: usize = 10;
+
+fn gone_sentence(gone: &[String]) -> String {
+    if gone.is_empty() {
+        return String::new();
+    }
+    let listed: Vec<&str> = gone.iter().take(GONE_LISTED).map(String::as_str).collect();
+    let more = match gone.len().saturating_sub(GONE_LISTED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!(" No longer in the fleet: {}{more}.", listed.join(", "))
 }
 
 /// Returns the plans in the order in which the fleet's waves go, each wave with its title; what has

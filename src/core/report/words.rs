@@ -270,7 +270,9 @@ pub(super) fn action_line(action: &Action) -> String {
             argv,
             files: _,
         } => {
-            let words = std::iter::once(tool).chain(argv).map(|word| quoted(word));
+            let words = std::iter::once(tool)
+                .chain(argv)
+                .map(|word| crate::model::shell_word(word));
             words.collect::<Vec<_>>().join(" ")
         }
         Action::Aws {
@@ -302,13 +304,4 @@ pub(super) fn action_line(action: &Action) -> String {
             condition_in_words(&wait.condition)
         ),
     }
-}
-
-/// Quotes a word for a POSIX shell, when it needs quotes.
-fn quoted(word: &str) -> String {
-    let harmless = |sign: char| sign.is_ascii_alphanumeric() || "-_./:=@,+%".contains(sign);
-    if !word.is_empty() && word.chars().all(harmless) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
 }

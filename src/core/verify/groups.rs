@@ -363,7 +363,7 @@ pub(super) fn empty(name: &str, observed: &Observation) -> Verdict {
         .items()
         .iter()
         .filter(|pdb| pdb.allowed.value() == Some(&0))
-        .filter(|pdb| left.iter().any(|pod| covers(pdb, pod)))
+        .filter(|pdb| left.iter().any(|pod| pdb.covers(pod)))
         .map(|pdb| format!("`{}/{}`", pdb.namespace, pdb.name))
         .collect();
     if !holding.is_empty() {
@@ -371,15 +371,6 @@ pub(super) fn empty(name: &str, observed: &Observation) -> Verdict {
         why.push_str(&holding.join(", "));
     }
     Verdict::NotYet(why)
-}
-
-fn covers(pdb: &crate::model::Pdb, pod: &Pod) -> bool {
-    pdb.namespace == pod.namespace
-        && !pdb.selector.is_empty()
-        && pdb
-            .selector
-            .iter()
-            .all(|(k, v)| pod.labels.get(k) == Some(v))
 }
 
 /// No pod that counts as activity is left.

@@ -387,7 +387,7 @@ fn budget_effect(world: &mut World, after: &Value) {
         name,
         // Until the controller has counted, nothing is known to be allowed.
         allowed: Known::Value(0),
-        selector: selector.collect(),
+        selector: Known::Value(selector.collect()),
         min_available: text(&spec["minAvailable"]),
         max_unavailable: text(&spec["maxUnavailable"]),
         evicts_unhealthy: Known::Value(spec["unhealthyPodEvictionPolicy"] == "AlwaysAllow"),

@@ -440,7 +440,7 @@ fn volumes(pod: &Pod) -> Vec<(Key, Value)> {
 
 /// A budget; what its spec says when nobody recorded it follows from what it allows.
 fn budget_picture(pdb: &Pdb, drawn: usize) -> Value {
-    let mut spec = json!({"selector": {"matchLabels": pdb.selector}});
+    let mut spec = json!({"selector": {"matchLabels": pdb.selector.value()}});
     match (pdb.min_available.value(), pdb.max_unavailable.value()) {
         (Some(least), _) => spec["minAvailable"] = count_or_share(least),
         (None, Some(most)) => spec["maxUnavailable"] = count_or_share(most),

@@ -128,6 +128,13 @@ fn left_over(scene: &mut Scene, status: &str) {
     });
 }
 
+fn own_stack(scene: &mut Scene, status: &str) {
+    scene.stacks().push(Stack {
+        name: "eksctl-quay-cluster".to_owned(),
+        status: status.to_owned(),
+    });
+}
+
 pub(super) static CASES: &[Case] = &[
     Case {
         code: "STW-R2-KUBE-PROXY",
@@ -260,6 +267,49 @@ pub(super) static CASES: &[Case] = &[
         stays_quiet: |scene| left_over(scene, "DELETE_COMPLETE"),
     },
     Case {
+        code: "STW-STACK",
+        says: "the cluster's own stack could not be updated, and a hop would update it",
+        comes_up: |scene| own_stack(scene, "UPDATE_FAILED"),
+        nearest_that_does_not: "the update was taken back",
+        stays_quiet: |scene| own_stack(scene, "UPDATE_ROLLBACK_COMPLETE"),
+    },
+    Case {
+        code: "STW-R8-INSIGHT",
+        says: "EKS warns of something before the next minor",
+        comes_up: |scene| scene.insight("UPGRADE_READINESS", "Cluster health", "1.33", "WARNING"),
+        nearest_that_does_not: "the warning is about the way back",
+        stays_quiet: |scene| {
+            scene.insight("ROLLBACK_READINESS", "Cluster health", "1.33", "WARNING");
+        },
+    },
+    Case {
+        code: "STW-R8-NOT-ASSESSED",
+        says: "nobody read the stacks, and the plan makes groups",
+        comes_up: |scene| scene.observed.stacks = Known::Unknown("denied".to_owned()),
+        nearest_that_does_not: "there is none",
+        stays_quiet: |scene| scene.observed.stacks = Known::Value(Vec::new()),
+    },
+    Case {
+        code: "STW-R8-NOT-ASSESSED",
+        says: "nobody read the API server's metrics, and EKS gave its insights",
+        comes_up: |scene| scene.observed.deprecated_apis = Known::Unknown("denied".to_owned()),
+        nearest_that_does_not: "they were read to have none",
+        stays_quiet: |scene| scene.observed.deprecated_apis = Known::Absent,
+    },
+    Case {
+        code: "STW-WAIVER-EXPIRED",
+        says: "a waiver has ended since the observation was recorded",
+        comes_up: |scene| {
+            waives(scene, "*", "2025-10-01");
+            scene.decided_at = Some(day("2025-10-01"));
+        },
+        nearest_that_does_not: "it ends the day after",
+        stays_quiet: |scene| {
+            waives(scene, "*", "2025-10-02");
+            scene.decided_at = Some(day("2025-10-01"));
+        },
+    },
+    Case {
         code: "STW-NAME",
         says: "git declares a new group with a name of 64 characters",
         comes_up: |scene| calls_workers(scene, &"w".repeat(64)),
@@ -381,6 +431,154 @@ pub(super) static CASES: &[Case] = &[
         },
     },
 ];
+
+mod health {
+    use super::*;
+    use crate::plan::wire::{Finding, Plan, Severity};
+
+    fn plan(change: impl FnOnce(&mut Scene)) -> Plan {
+        let mut scene = Scene::new();
+        change(&mut scene);
+        scene.plan().plan
+    }
+
+    fn found<'p>(plan: &'p Plan, code: &str) -> Vec<&'p Finding> {
+        plan.findings.iter().filter(|f| f.code == code).collect()
+    }
+
+    #[test]
+    fn an_insight_blocks_the_hops_that_it_speaks_of_and_no_later_one() {
+        use Severity::{Blocking, Warning};
+        for (sentence, version, status, severity) in [
+            ("an error about the next minor", "1.33", "ERROR", Blocking),
+            ("a warning about it", "1.33", "WARNING", Warning),
+            ("nobody knows", "1.33", "UNKNOWN", Warning),
+            ("an error about what runs", "1.32", "ERROR", Warning),
+            ("an error about what ran", "1.31", "ERROR", Warning),
+        ] {
+            let plan = plan(|scene| {
+                scene.insight("UPGRADE_READINESS", "Cluster health", version, status);
+            });
+            let found = found(&plan, "STW-R8-INSIGHT");
+            assert_eq!(found.len(), 1, "{sentence}");
+            assert_eq!(found[0].severity, severity, "{sentence}");
+            assert!(found[0].remedy.contains("--region us-west-2"), "{sentence}");
+            assert_eq!(plan.not_now.is_empty(), severity == Warning, "{sentence}");
+        }
+    }
+
+    #[test]
+    fn only_managed_groups_get_commands_of_managed_groups() {
+        let mixed = |managed: bool| {
+            let plan = plan(|scene| {
+                scene.group("workers").managed = managed;
+                scene.group("workers").health = issue();
+                let mut nodes = scene.nodes().iter_mut();
+                let node = nodes.find(|n| n.nodegroup.as_deref() == Some("workers"));
+                node.expect("a node").kubelet = Known::Value("v1.31.4".parse().expect("a kubelet"));
+            });
+            let found = found(&plan, "STW-GROUP-HEALTH");
+            let words = found.iter().map(|f| format!("{} {}", f.message, f.remedy));
+            words.collect::<Vec<_>>().join("\n")
+        };
+        let (managed, own) = (mixed(true), mixed(false));
+        for word in [
+            "stopped half way",
+            "eksctl upgrade nodegroup -c quay -r us-west-2",
+            "eksctl utils nodegroup-health -c quay -r us-west-2",
+        ] {
+            assert!(managed.contains(word), "{word}: {managed}");
+        }
+        for word in [
+            "in place",
+            "eksctl upgrade nodegroup",
+            "nodegroup-health",
+            "EKS",
+        ] {
+            assert!(!own.contains(word), "{word}: {own}");
+        }
+        assert!(own.contains("stairway plan --replace workers"), "{own}");
+    }
+
+    #[test]
+    fn the_clusters_own_stack_holds_hops_and_other_stacks_do_not() {
+        let held = |name: &str, status: &str| {
+            let plan = plan(|scene| {
+                scene.stacks().push(Stack {
+                    name: name.to_owned(),
+                    status: status.to_owned(),
+                });
+            });
+            let found = found(&plan, "STW-STACK");
+            (
+                found.iter().map(|f| f.severity).collect::<Vec<_>>(),
+                plan.not_now.is_empty(),
+            )
+        };
+        let (blocks, warns) = (
+            (vec![Severity::Blocking], false),
+            (vec![Severity::Warning], true),
+        );
+        assert_eq!(held("eksctl-quay-cluster", "UPDATE_IN_PROGRESS"), blocks);
+        assert_eq!(
+            held("eksctl-quay-cluster", "UPDATE_ROLLBACK_FAILED"),
+            blocks
+        );
+        assert_eq!(held("eksctl-quay-addon-x", "UPDATE_FAILED"), warns);
+    }
+
+    #[test]
+    fn facts_that_nobody_read_are_named_by_how_much_the_plan_relies_on_them() {
+        let said = |change: fn(&mut Scene)| {
+            let plan = plan(change);
+            let found = found(&plan, "STW-R8-NOT-ASSESSED");
+            let said = found
+                .iter()
+                .map(|f| format!("{:?}: {}", f.severity, f.message));
+            said.collect::<Vec<_>>().join("; ")
+        };
+        for (change, words) in [
+            (
+                (|scene| scene.addon("coredns").status = Known::Unknown("denied".to_owned()))
+                    as fn(&mut Scene),
+                "Warning: Not assessed: the status of add-on `coredns` (denied).",
+            ),
+            (
+                |scene| {
+                    other_addon(scene, "ACTIVE");
+                    scene.addon("adot").status = Known::Unknown("denied".to_owned());
+                },
+                "Note: Not assessed: the status of add-on `adot` (denied).",
+            ),
+            (
+                |scene| scene.group("workers").status = Known::Unknown("denied".to_owned()),
+                "Warning: Not assessed: the status of nodegroup `workers` (denied).",
+            ),
+            (
+                |scene| scene.observed.addon_versions = Known::Unknown("denied".to_owned()),
+                "Warning: Not assessed: versions of add-ons on offer (denied).",
+            ),
+        ] {
+            assert_eq!(said(change), words);
+        }
+    }
+
+    #[test]
+    fn a_group_beyond_the_skew_is_not_said_to_lag_legally() {
+        let plan = plan(|scene| {
+            scene.versions("1.31", "1.33");
+            scene.also_runs("gpu-a", "workers");
+            scene.runs_at("gpu-a", "1.29");
+        });
+        assert!(
+            !found(&plan, "STW-R2-SKEW").is_empty(),
+            "{:#?}",
+            plan.findings
+        );
+        let lag = found(&plan, "STW-LAG");
+        assert!(lag.iter().all(|f| !f.message.contains("gpu-a")), "{lag:#?}");
+    }
+}
 
 mod decisions {
     use super::*;

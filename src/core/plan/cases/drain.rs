@@ -125,8 +125,8 @@ pub(super) static CASES: &[Case] = &[
         nearest_that_does_not: "such a budget covers only people's pods, which end by themselves",
         stays_quiet: |scene| {
             terms(scene.pdb("proxy"), None, Some("0"), 0);
-            scene.pdb("proxy").selector =
-                BTreeMap::from([("component".to_owned(), "singleuser-server".to_owned())]);
+            let people = ("component".to_owned(), "singleuser-server".to_owned());
+            scene.pdb("proxy").selector = Known::Value(BTreeMap::from([people]));
         },
     },
     Case {

@@ -29,6 +29,7 @@
 
 mod cluster;
 mod drain;
+mod drain_words;
 mod existing;
 mod fleet;
 mod groups;

@@ -41,6 +41,7 @@ pub(crate) struct Scene {
     pub(crate) observed: Observation,
     pub(crate) settings: Settings,
     pub(crate) at: Timestamp,
+    pub(crate) decided_at: Option<Timestamp>,
     pub(crate) to: Option<KubeMinor>,
     pub(crate) replace: BTreeSet<String>,
     pub(crate) assumed: bool,
@@ -59,6 +60,7 @@ impl Scene {
             observed: observation("1.32"),
             settings: settings(),
             at: DAY.parse().expect("a time"),
+            decided_at: None,
             to: None,
             replace: BTreeSet::new(),
             assumed: false,
@@ -314,6 +316,7 @@ impl Scene {
             inputs: Inputs {
                 observation_kind: "recorded".to_owned(),
                 at: Some(self.at),
+                decided_at: self.decided_at,
                 ..Inputs::default()
             },
         }
@@ -365,7 +368,7 @@ impl Scene {
         let missing: Vec<String> = self.missing_files.iter().map(|f| f.path.clone()).collect();
         json!({
             "config": self.config, "observed": self.observed, "settings": self.settings,
-            "at": self.at, "to": self.to, "replace": self.replace, "assumed": self.assumed,
+            "at": self.at, "decided_at": self.decided_at, "to": self.to, "replace": self.replace, "assumed": self.assumed,
             "missing_files": missing,
             "ask": match self.ask {
                 Ask::Plan => "plan".to_owned(),

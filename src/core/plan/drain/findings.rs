@@ -1,23 +1,20 @@
 //! What a played drain says to a reviewer.
 
-use super::simulate::{Pace, Played, Stuck, Why, comes_back};
+use super::remedies::{delete, edit, stop};
+use super::simulate::{Pace, Played, comes_back};
 use super::{Exodus, To, fit, is_bare};
 use crate::catalog::Catalog;
-use crate::model::{Pdb, Pod};
+use crate::model::{Pdb, Pod, shell_word as word};
 use crate::plan::draft::finding;
 use crate::plan::wire::{Finding, Severity};
 use crate::policy::settings::Settings;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// A finding names no more objects than this: a pull request's comment holds 65,536 characters, and
 /// whoever has 40 such pods looks for the pattern, not for the next name.
 const OBJECTS_MAX: usize = 40;
 /// So many names stand in a sentence; the rest is counted.
 const NAMES_MAX: usize = 3;
-/// A round lasts as long as a pod takes to be Ready: at five minutes each, so many fill the hour
-/// after which a drain stops.
-const ROUNDS_MANY: usize = 12;
-
 /// Returns true for a finding that holds back the steps.
 pub(super) fn holds_back(finding: &Finding) -> bool {
     matches!(finding.severity, Severity::Mandatory | Severity::Blocking)
@@ -58,118 +55,11 @@ fn pace(pace: &Pace<'_>) -> String {
 }
 
 impl Exodus<'_> {
-    fn finding(&self, code: &str, severity: Severity, pods: &[&Pod]) -> Finding {
+    pub(super) fn finding(&self, code: &str, severity: Severity, pods: &[&Pod]) -> Finding {
         let subject = format!("nodegroup {}", self.group);
         let mut found = finding(code, "R8", severity, &subject);
         found.objects = objects(pods, &[]);
         found
-    }
-
-    /// Budgets that stop the drain or slow it down.
-    pub(super) fn of_budgets(&self, played: &Played<'_>) -> Vec<Finding> {
-        let mut found: Vec<Finding> = played.stuck.iter().map(|s| self.stopped(s)).collect();
-        for (keys, pods) in &played.torn {
-            let mut one = self.finding("STW-R8-PDB-TWICE", Severity::Blocking, pods);
-            let names: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
-            one.message = format!(
-                "{} under {} budgets ({}): the Eviction API answers 500 to every try, so {} cannot leave.",
-                is(pods),
-                keys.len(),
-                names.join(", "),
-                if pods.len() == 1 { "it" } else { "they" }
-            );
-            let namespace = pods.first().map_or("", |pod| pod.namespace.as_str());
-            let last = keys.last().and_then(|key| key.split('/').nth(1));
-            one.remedy = format!(
-                "kubectl -n {namespace} get pdb -o wide; leave one budget over them, e.g. kubectl -n {namespace} edit pdb {}; then plan again",
-                last.unwrap_or_default()
-            );
-            one.source = "Kubernetes, API-initiated eviction; PodDisruptionBudget".to_owned();
-            one.objects
-                .extend(keys.iter().map(|key| format!("budget {key}")));
-            one.objects.sort();
-            found.push(one);
-        }
-        let slow = played
-            .paces
-            .iter()
-            .filter(|pace| pace.rounds >= ROUNDS_MANY);
-        found.extend(slow.map(|slow| {
-            let mut one = self.finding("STW-R8-DRAIN-SLOW", Severity::Warning, &[]);
-            one.message = format!(
-                "The budget `{}` lets {} of {} pods of `{}` go at a time: {} rounds, each as long as a pod takes to be Ready, and the drain stops after an hour.",
-                slow.budget.key(), slow.at_a_time, slow.pods, self.group, slow.rounds
-            );
-            one.remedy = format!("For the time of the drain, let more go at once: {}", relax(slow.budget));
-            one.source = "Kubernetes, Specifying a Disruption Budget for your Application".to_owned();
-            one.objects = objects(&[], &[slow.budget]);
-            one
-        }));
-        found
-    }
-
-    fn stopped(&self, stuck: &Stuck<'_>) -> Finding {
-        let key = stuck.budget.key();
-        let pods = &stuck.pods;
-        // People go home for days: what is ill today is no reason not to begin to wait.
-        let severity = match stuck.why {
-            Why::NotNow(_) if self.waits => Severity::Warning,
-            Why::Never | Why::NotNow(_) | Why::Nowhere => Severity::Blocking,
-        };
-        let mut one = self.finding("STW-R8-PDB", severity, pods);
-        one.objects = objects(pods, &[stuck.budget]);
-        let cannot = format!("{} cannot leave {}", named(pods), nodes_of(pods));
-        match &stuck.why {
-            Why::Never => {
-                one.message = format!(
-                    "The budget `{key}` never allows a disruption{}: {cannot}.",
-                    terms(stuck.budget)
-                );
-                let replicas = scale(pods).map(|command| format!("{command}; or, "));
-                one.remedy = format!(
-                    "{}for the time of the drain: {}; then plan again",
-                    replicas.unwrap_or_default(),
-                    relax(stuck.budget)
-                );
-            }
-            Why::NotNow(ill) => {
-                let why = if ill.is_empty() {
-                    "too few of its pods are healthy".to_owned()
-                } else {
-                    format!("{} not healthy", is(ill))
-                };
-                one.message = format!(
-                    "The budget `{key}` allows no disruption now{}, because {why}: {cannot}.",
-                    terms(stuck.budget)
-                );
-                one.objects.extend(objects(ill, &[]));
-                one.objects.sort();
-                one.objects.dedup();
-                let look = ill.first().map_or_else(
-                    || {
-                        format!(
-                            "kubectl -n {} get pdb {}",
-                            stuck.budget.namespace, stuck.budget.name
-                        )
-                    },
-                    |pod| format!("kubectl -n {} describe pod {}", pod.namespace, pod.name),
-                );
-                one.remedy =
-                    format!("{look}; when they are Ready: stairway observe, and plan again");
-            }
-            Why::Nowhere => {
-                one.message = format!(
-                    "The budget `{key}` waits for pods of `{}` that find no other node, so it lets no more go: {cannot}.",
-                    self.group
-                );
-                one.remedy = format!(
-                    "Give them a group that takes them, or, for the time of the drain: {}",
-                    relax(stuck.budget)
-                );
-            }
-        }
-        one.source = "Kubernetes, API-initiated eviction; Specifying a Disruption Budget for your Application".to_owned();
-        one
     }
 
     /// What becomes of the pods themselves.
@@ -180,18 +70,7 @@ impl Exodus<'_> {
         let mut found = Vec::new();
         let bare = pick(&is_bare);
         if !bare.is_empty() {
-            let mut one = self.finding("STW-R8-BARE-POD", Severity::Blocking, &bare);
-            one.message = format!(
-                "{} without a controller would be lost by a drain.",
-                named(&bare)
-            );
-            one.remedy = format!(
-                "Let them end: set `nodegroups: {{\"{}\": {{strategy: phase-out}}}}` in the fleet file, or delete them: {}",
-                self.group,
-                delete(&bare)
-            );
-            one.source = "eksctl drains delete unmanaged pods".to_owned();
-            found.push(one);
+            found.push(self.bare(&bare));
         }
         let stubborn = pick(&|pod| pod.tolerates_everything && comes_back(pod));
         if !stubborn.is_empty() {
@@ -201,11 +80,14 @@ impl Exodus<'_> {
                 verb(&stubborn, "tolerates", "tolerate"),
                 if stubborn.len() == 1 { "it" } else { "them" }
             );
+            let them = if stubborn.len() == 1 { "it" } else { "them" };
+            let first = stubborn.first().map(|pod| edit(pod)).unwrap_or_default();
+            let stopped = stop(self.observed, &stubborn);
+            let stopped =
+                stopped.map(|command| format!("; or, for the time of the drain: {command}"));
             one.remedy = format!(
-                "Give {} tolerations with keys, or stop {} for the time of the drain: {}",
-                if stubborn.len() == 1 { "it" } else { "them" },
-                if stubborn.len() == 1 { "it" } else { "them" },
-                scale_to(&stubborn, 0).unwrap_or_else(|| "kubectl edit its controller".to_owned())
+                "Give {them} tolerations with keys: {first}{}",
+                stopped.unwrap_or_default()
             );
             one.source = "Kubernetes, Taints and Tolerations (an empty key with operator Exists); 2i2c-org/infrastructure #5913 (tigera-operator)".to_owned();
             found.push(one);
@@ -221,7 +103,8 @@ impl Exodus<'_> {
             );
             one.remedy = format!(
                 "kubectl -n {} logs {} --previous",
-                first.namespace, first.name
+                word(&first.namespace),
+                word(&first.name)
             );
             one.source = "Kubernetes, Pod lifecycle".to_owned();
             found.push(one);
@@ -243,63 +126,19 @@ impl Exodus<'_> {
         found
     }
 
-    /// Services that are down while their only pod moves.
-    fn single_replicas(&self, settings: &Settings) -> Option<Finding> {
-        let mut siblings: BTreeMap<(&str, &str), usize> = BTreeMap::new();
-        for pod in self.observed.pods.items() {
-            if let Some(owner) = pod.owner.value() {
-                *siblings.entry((&pod.namespace, owner)).or_default() += 1;
-            }
-        }
-        let alone: Vec<&Pod> = self
-            .leaving
-            .iter()
-            .copied()
-            .filter(|pod| {
-                !settings
-                    .activity
-                    .iter()
-                    .any(|selector| selector.matches(pod))
-            })
-            .filter(|pod| {
-                let owner = pod.owner.value();
-                owner
-                    .is_some_and(|owner| siblings.get(&(pod.namespace.as_str(), owner)) == Some(&1))
-            })
-            .collect();
-        if alone.is_empty() {
-            return None;
-        }
-        let mut one = self.finding("STW-R8-SINGLE-REPLICA", Severity::Warning, &alone);
-        let who: Vec<String> = alone
-            .iter()
-            .map(|pod| {
-                let owner = pod.owner.value().map_or("", String::as_str);
-                format!(
-                    "`{}/{}`",
-                    pod.namespace,
-                    owner.rsplit('/').next().unwrap_or(owner)
-                )
-            })
-            .collect();
+    fn bare(&self, bare: &[&Pod]) -> Finding {
+        let mut one = self.finding("STW-R8-BARE-POD", Severity::Blocking, bare);
         one.message = format!(
-            "{} {}: {} down from {} eviction until {} new pod is Ready.",
-            some(&who),
-            if who.len() == 1 {
-                "runs as a single pod"
-            } else {
-                "run as single pods"
-            },
-            if who.len() == 1 { "it is" } else { "each is" },
-            if who.len() == 1 { "its" } else { "the" },
-            if who.len() == 1 { "its" } else { "the" },
+            "{} without a controller would be lost by a drain.",
+            named(bare)
         );
-        one.remedy = "Announce it, or give those that allow it a second replica first".to_owned();
-        if let Some(command) = scale(&alone) {
-            one.remedy = format!("{}: {command}", one.remedy);
-        }
-        one.source = "Kubernetes, Disruptions".to_owned();
-        Some(one)
+        one.remedy = format!(
+            "Let them end: set `nodegroups: {{\"{}\": {{strategy: phase-out}}}}` in the fleet file, or delete them: {}",
+            self.key,
+            delete(bare)
+        );
+        one.source = "eksctl drains delete unmanaged pods".to_owned();
+        one
     }
 
     /// Pods that no group takes: pinned by labels, or held by a volume's zone.
@@ -333,18 +172,33 @@ impl Exodus<'_> {
             }
         }
         let mut found = Vec::new();
-        found.extend(self.pinned(&pinned, labels));
+        found.extend(self.pinned(&pinned, labels, catalog));
         found.extend(self.zoned(&zoned, &zones));
         found
     }
 
-    fn pinned(&self, pods: &[&Pod], labels: BTreeSet<String>) -> Option<Finding> {
+    fn pinned(
+        &self,
+        pods: &[&Pod],
+        labels: BTreeSet<String>,
+        catalog: &Catalog,
+    ) -> Option<Finding> {
         let first = pods.first()?;
         let severity = match self.to {
             To::Group { .. } | To::Itself => Severity::Blocking,
             // The owner asked for the group to go without another one.
             To::Others => Severity::Warning,
         };
+        // EKS, eksctl and kubelets write these themselves, whatever a config declares.
+        let key = |label: &String| {
+            label
+                .split_once('=')
+                .map_or(label.clone(), |(key, _)| key.to_owned())
+        };
+        let fixed = labels
+            .iter()
+            .map(key)
+            .find(|key| catalog.node_label(key).is_some());
         let labels: Vec<String> = labels
             .into_iter()
             .map(|label| format!("`{label}`"))
@@ -370,14 +224,21 @@ impl Exodus<'_> {
                 stays(pods)
             ),
         };
-        let owner = kind_of(first).map_or_else(
-            || format!("pod {}", first.name),
-            |(kind, name)| format!("{kind} {name}"),
-        );
-        one.remedy = format!(
-            "Declare the label on the new group in git, or select by one that it has: kubectl -n {} edit {owner}",
-            first.namespace
-        );
+        one.remedy = match (fixed, &self.to) {
+            (Some(key), _) => format!(
+                "No config can declare `{key}`: change the pod's selector: {}",
+                edit(first)
+            ),
+            (None, To::Group { git, .. }) => format!(
+                "Declare the label on `{git}` in git, or select by one that it has: {}",
+                edit(first)
+            ),
+            (None, To::Itself | To::Others) => format!(
+                "Keep a group that takes {}, or change the pod's selector: {}",
+                if pods.len() == 1 { "it" } else { "them" },
+                edit(first)
+            ),
+        };
         one.source = "Kubernetes, Assigning Pods to Nodes; eksctl and EKS label nodes with their group's name".to_owned();
         Some(one)
     }
@@ -423,7 +284,7 @@ impl Exodus<'_> {
     /// Whether the group that takes over is large enough, and has addresses to start with.
     pub(super) fn of_room(&self, catalog: &Catalog) -> Vec<Finding> {
         let (Some(home), To::Group { git, start, .. }) = (self.successor(), &self.to) else {
-            return Vec::new();
+            return self.of_others(catalog);
         };
         let moving: Vec<&Pod> = self
             .leaving
@@ -455,7 +316,13 @@ impl Exodus<'_> {
                     .map(|key| format!("pod {key}"))
                     .collect(),
             );
-            one.remedy = format!("Raise `maxSize` of `{git}` in git, or choose a larger type.");
+            one.remedy = if fit.short.is_empty() {
+                format!(
+                    "Choose a larger type for `{git}` in git: more nodes make none of them larger."
+                )
+            } else {
+                format!("Raise `maxSize` of `{git}` in git, or choose a larger type.")
+            };
             one.source = "Amazon VPC CNI, pods per instance type; Amazon EC2, instance types; amazon-eks-ami, kubeReserved".to_owned();
             found.push(one);
         }
@@ -514,7 +381,7 @@ fn addresses(
 }
 
 /// Names what is affected, sorted: pods, their nodes, and budgets.
-fn objects(pods: &[&Pod], budgets: &[&Pdb]) -> Vec<String> {
+pub(super) fn objects(pods: &[&Pod], budgets: &[&Pdb]) -> Vec<String> {
     let mut all: BTreeSet<String> = budgets
         .iter()
         .map(|b| format!("budget {}", b.key()))
@@ -526,7 +393,7 @@ fn objects(pods: &[&Pod], budgets: &[&Pdb]) -> Vec<String> {
     bounded(all.into_iter().collect())
 }
 
-fn bounded(mut all: Vec<String>) -> Vec<String> {
+pub(super) fn bounded(mut all: Vec<String>) -> Vec<String> {
     all.sort();
     all.truncate(OBJECTS_MAX);
     all
@@ -551,7 +418,7 @@ pub(super) fn some(names: &[String]) -> String {
     }
 }
 
-fn named(pods: &[&Pod]) -> String {
+pub(super) fn named(pods: &[&Pod]) -> String {
     match pods {
         [one] => format!("pod `{}/{}`", one.namespace, one.name),
         [first, ..] => format!(
@@ -572,7 +439,7 @@ fn verb(pods: &[&Pod], one: &str, many: &str) -> String {
     format!("{who} {}", if pods.len() == 1 { one } else { many })
 }
 
-fn is(pods: &[&Pod]) -> String {
+pub(super) fn is(pods: &[&Pod]) -> String {
     verb(pods, "is", "are")
 }
 
@@ -584,7 +451,7 @@ const fn stays(pods: &[&Pod]) -> &'static str {
     }
 }
 
-fn nodes_of(pods: &[&Pod]) -> String {
+pub(super) fn nodes_of(pods: &[&Pod]) -> String {
     let nodes: BTreeSet<&str> = pods.iter().filter_map(|pod| pod.node.as_deref()).collect();
     let nodes: Vec<String> = nodes.into_iter().map(|node| format!("`{node}`")).collect();
     match nodes.as_slice() {
@@ -592,60 +459,4 @@ fn nodes_of(pods: &[&Pod]) -> String {
         [first, ..] => format!("{} nodes, first `{}`", nodes.len(), first.trim_matches('`')),
         [] => "their node".to_owned(),
     }
-}
-
-/// ` (minAvailable 1 of 1 pod)`.
-fn terms(budget: &Pdb) -> String {
-    let of = budget
-        .expected
-        .value()
-        .map(|n| format!(" of {}", count(*n as usize, "pod")));
-    let of = of.unwrap_or_default();
-    if let Some(min) = budget.min_available.value() {
-        return format!(" (minAvailable {min}{of})");
-    }
-    match budget.max_unavailable.value() {
-        Some(max) => format!(" (maxUnavailable {max}{of})"),
-        None => String::new(),
-    }
-}
-
-/// The command that lets one more pod of a budget go.
-fn relax(budget: &Pdb) -> String {
-    // The API takes one of the two; the other one is removed with null.
-    let change = "{\"spec\":{\"minAvailable\":null,\"maxUnavailable\":1}}";
-    format!(
-        "kubectl -n {} patch pdb {} --type merge -p '{change}'",
-        budget.namespace, budget.name
-    )
-}
-
-/// The controller of a pod, when it is of a kind that `kubectl scale` takes.
-fn kind_of(pod: &Pod) -> Option<(String, &str)> {
-    let (kind, name) = pod.owner.value()?.split_once('/')?;
-    let scales = ["Deployment", "StatefulSet", "ReplicaSet"].contains(&kind);
-    scales.then(|| (kind.to_lowercase(), name))
-}
-
-/// The command that gives a second replica to the first controller that can have one.
-fn scale(pods: &[&Pod]) -> Option<String> {
-    scale_to(pods, 2)
-}
-
-/// A StatefulSet is left out: a second replica of a database is no second copy of its service.
-fn scale_to(pods: &[&Pod], replicas: u32) -> Option<String> {
-    pods.iter().find_map(|pod| {
-        let (kind, name) = kind_of(pod).filter(|(kind, _)| *kind != "statefulset")?;
-        Some(format!(
-            "kubectl -n {} scale {kind}/{name} --replicas={replicas}",
-            pod.namespace
-        ))
-    })
-}
-
-fn delete(pods: &[&Pod]) -> String {
-    let first = pods
-        .first()
-        .map_or(("", ""), |pod| (pod.namespace.as_str(), pod.name.as_str()));
-    format!("kubectl -n {} delete pod {}", first.0, first.1)
 }

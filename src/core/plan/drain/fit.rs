@@ -10,22 +10,22 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// What one node gives to pods, at least as much as it really does; none where nobody knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Room {
-    pods: Option<u32>,
-    cpu_millis: Option<u32>,
-    memory_mib: Option<u32>,
+pub(super) struct Room {
+    pub(super) pods: Option<u32>,
+    pub(super) cpu_millis: Option<u32>,
+    pub(super) memory_mib: Option<u32>,
 }
 
 /// Pods and what they ask for; a request that nobody recorded counts as nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Load {
-    pods: u32,
-    cpu_millis: u64,
-    memory_mib: u64,
+pub(super) struct Load {
+    pub(super) pods: u32,
+    pub(super) cpu_millis: u64,
+    pub(super) memory_mib: u64,
 }
 
 impl Load {
-    fn of<'a>(pods: impl Iterator<Item = &'a Pod>) -> Self {
+    pub(super) fn of<'a>(pods: impl Iterator<Item = &'a Pod>) -> Self {
         pods.fold(Self::default(), |sum, pod| Self {
             pods: sum.pods.saturating_add(1),
             cpu_millis: sum.cpu_millis + u64::from(pod.cpu_millis.value().copied().unwrap_or(0)),
@@ -164,7 +164,7 @@ impl Question<'_> {
 }
 
 /// Writes `2.5 CPU` or `3 GiB`-like figures: `2500m`, `3072 MiB`.
-fn amount(kind: &str, value: u64) -> String {
+pub(super) fn amount(kind: &str, value: u64) -> String {
     if kind == "CPU" {
         format!("{value}m")
     } else {
@@ -176,7 +176,7 @@ fn amount(kind: &str, value: u64) -> String {
 type PerType = (Option<u32>, Option<(u32, u32)>);
 
 /// The smallest of the types counts: nobody knows which one EC2 has.
-fn room(home: &Home, catalog: &Catalog, fit: &mut Fit) -> Room {
+pub(super) fn room(home: &Home, catalog: &Catalog, fit: &mut Fit) -> Room {
     let declared = home.spec.get("maxPodsPerNode").and_then(count_of);
     let mut all = Room {
         pods: declared,
@@ -206,7 +206,7 @@ fn room(home: &Home, catalog: &Catalog, fit: &mut Fit) -> Room {
 }
 
 /// Every node runs one pod of each DaemonSet that the old nodes run.
-fn daemons_per_node(observed: &Observation, old: &str) -> Load {
+pub(super) fn daemons_per_node(observed: &Observation, old: &str) -> Load {
     let pods = observed.pods_of(old);
     let mut sets: BTreeMap<(&str, &str), &Pod> = BTreeMap::new();
     for pod in pods.into_iter().filter(|pod| pod.is_daemon()) {
@@ -217,7 +217,7 @@ fn daemons_per_node(observed: &Observation, old: &str) -> Load {
 }
 
 /// With prefixes a node holds more pods than its interfaces have addresses.
-fn delegates_prefixes(observed: &Observation) -> bool {
+pub(super) fn delegates_prefixes(observed: &Observation) -> bool {
     observed.addons.items().iter().any(|addon| {
         let text = addon.spec.get("configurationValues");
         addon.name == "vpc-cni"
@@ -228,6 +228,18 @@ fn delegates_prefixes(observed: &Observation) -> bool {
 /// Free addresses of the subnets that new nodes of a group can be in, and how many subnets those
 /// are; none when that is not known.
 pub(super) fn free_addresses(observed: &Observation, home: &Home) -> Option<(u32, usize)> {
+    let subnets = free_by_subnet(observed, home)?;
+    let free = subnets
+        .values()
+        .fold(0, |sum: u32, free| sum.saturating_add(*free));
+    Some((free, subnets.len()))
+}
+
+/// Free addresses of the subnets that nodes of a group can be in, by subnet; none when that is not known.
+pub(super) fn free_by_subnet<'a>(
+    observed: &'a Observation,
+    home: &Home,
+) -> Option<BTreeMap<&'a str, u32>> {
     let ids: BTreeSet<&str> = home
         .spec
         .get("subnets")
@@ -243,11 +255,11 @@ pub(super) fn free_addresses(observed: &Observation, home: &Home) -> Option<(u32
         }
         zones.is_none_or(|zones| subnet.zone.value().is_none_or(|zone| zones.contains(zone)))
     };
-    let subnets: Vec<_> = observed.subnets.items().iter().filter(inside).collect();
-    let mut free = subnets
-        .iter()
-        .map(|subnet| subnet.free_addresses.value().copied());
-    let free = free.try_fold(0_u32, |sum, free| free.map(|free| sum.saturating_add(free)));
-    free.filter(|_| !subnets.is_empty())
-        .map(|free| (free, subnets.len()))
+    let subnets = observed.subnets.items().iter().filter(inside);
+    let free = subnets.map(|subnet| {
+        let free = subnet.free_addresses.value()?;
+        Some((subnet.id.as_str(), *free))
+    });
+    let free: Option<BTreeMap<&str, u32>> = free.collect();
+    free.filter(|free| !free.is_empty())
 }

@@ -12,6 +12,10 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) struct Home {
     pub(super) name: String,
     pub(super) managed: bool,
+    /// It carries the core role; told only of groups beside the one that takes over.
+    pub(super) core: bool,
+    /// Live groups whose pods run on it by then: itself, and those that it replaced.
+    pub(super) hosts: BTreeSet<String>,
     /// Its settings in eksctl's shape, defaults filled in.
     pub(super) spec: Map<String, Value>,
     /// Labels that its settings declare.
@@ -59,6 +63,8 @@ impl Home {
         Self {
             name: name.to_owned(),
             managed,
+            core: false,
+            hosts: BTreeSet::from([name.to_owned()]),
             labels: labels_of(&spec),
             taints: taints.collect(),
             zones,

@@ -3,11 +3,15 @@
 //! What is known to stop a drain half way blocks it before it begins; what nobody recorded never
 //! blocks and is said once, in [`remark`].
 
+mod budgets;
 mod findings;
 mod fit;
 mod homes;
+mod others;
 mod peak;
+mod remedies;
 mod simulate;
+mod single;
 #[cfg(test)]
 mod tests;
 
@@ -44,6 +48,14 @@ struct Exodus<'a> {
     observed: &'a Observation,
     /// Its live name.
     group: String,
+    /// Its key under `nodegroups` in a fleet file: its name in git where it has one.
+    key: String,
+    /// It is made again under its name once it has gone, and its pods wait for it.
+    made_again: bool,
+    /// It carries the core role.
+    core: bool,
+    /// Pods of groups that this plan emptied before, which need room in the same places.
+    before_it: Vec<&'a Pod>,
     /// Its live settings: what its nodes carry now.
     before: Home,
     /// Pods that a drain evicts.
@@ -101,18 +113,26 @@ pub(super) fn blockers(
         let mut homes = exodus.homes.iter();
         homes.any(|home| home.takes(pod, &exodus.before, catalog, id))
     };
+    let settles = |pod: &Pod| {
+        let mut homes = exodus.successor().into_iter();
+        homes.any(|home| home.takes(pod, &exodus.before, catalog, id))
+    };
     let stage = Stage {
         leaving: &exodus.leaving,
         budgets: exodus.observed.pdbs.items(),
         everyone: exodus.observed.pods.items(),
         lands: &lands,
+        settles: &settles,
     };
     let played = play(&stage);
     draft.outlooks.insert(
         group.to_owned(),
         findings::outlook(&played, exodus.leaving.len()),
     );
-    let mut found = exodus.of_budgets(&played);
+    let longest = budgets::longest(&played);
+    draft.longest_drains.insert(group.to_owned(), longest);
+    draft.unread_budgets |= !played.unread.is_empty();
+    let mut found = exodus.of_budgets(&played, catalog);
     found.extend(exodus.of_pods(input.settings));
     found.extend(exodus.of_places(catalog));
     found.extend(exodus.of_room(catalog));
@@ -131,6 +151,9 @@ pub(super) fn blockers(
             draft.find(one);
         }
     }
+    if blockers.is_empty() && matches!(to, To::Others) {
+        draft.emptied.insert(group.to_owned());
+    }
     blockers
 }
 
@@ -146,9 +169,18 @@ impl<'a> Exodus<'a> {
             });
         }
         let before = observed.nodegroup(group).map(|live| live_home(draft, live));
+        let known = draft.groups.get(group);
+        let git = known.and_then(|group| group.git.clone());
+        let emptied = draft.emptied.iter().filter(|other| *other != group);
+        let before_it =
+            emptied.flat_map(|other| self::leaving(observed, other).unwrap_or_default());
         Some(Self {
             observed,
             group: group.to_owned(),
+            key: git.unwrap_or_else(|| group.to_owned()),
+            made_again: draft.input.desired.nodegroups.contains_key(group),
+            core: known.is_some_and(|group| group.core),
+            before_it: before_it.filter(|pod| comes_back(pod)).collect(),
             before: before?,
             leaving,
             homes: homes(draft, group, to),
@@ -182,6 +214,11 @@ impl<'a> Exodus<'a> {
             some(&|pod| pod.empty_dir.is_unknown()),
             "which pods have `emptyDir` volumes",
         );
+        let mut nodes = self.observed.nodes_of(&self.group);
+        note(
+            nodes.any(|node| node.ready.is_unknown()),
+            "whether its nodes are Ready",
+        );
         let moves = !matches!(self.to, To::Itself);
         note(
             moves && some(&|pod| pod.node_selector.is_unknown()),
@@ -191,6 +228,12 @@ impl<'a> Exodus<'a> {
             note(
                 some(&|pod| pod.cpu_millis.is_unknown() || pod.memory_mib.is_unknown()),
                 "what pods request",
+            );
+            // Subnets that nobody listed are told once, for the whole plan.
+            let listed = !self.observed.subnets.is_unknown();
+            note(
+                listed && fit::free_addresses(self.observed, home).is_none(),
+                "how many addresses the subnets of the new group have free",
             );
             let zoned = some(&|pod| !pod.volume_zones.is_empty());
             note(home.zones.is_none() && zoned, "the zones of the new group");
@@ -211,12 +254,20 @@ impl<'a> Exodus<'a> {
                 note(carries == Carries::Unknown, &text);
             }
         }
-        unread.extend(
-            played
-                .unread
-                .iter()
-                .map(|budget| format!("what the budget `{}` allows", budget.key())),
-        );
+        unread.extend(played.unread.iter().map(|budget| {
+            if budget.selector.is_unknown() {
+                format!("which pods the budget `{}` covers", budget.key())
+            } else {
+                format!("what the budget `{}` allows", budget.key())
+            }
+        }));
+        for pod in self.observed.pods_elsewhere() {
+            let node = pod.node.as_deref().unwrap_or_default();
+            unread.insert(format!(
+                "to which group the node `{node}` of pod `{}/{}` belongs, which was not listed",
+                pod.namespace, pod.name
+            ));
+        }
         unread
     }
 }
@@ -262,11 +313,17 @@ fn homes(draft: &Draft<'_>, group: &str, to: &To) -> Vec<Home> {
         if name == group || goes || first.as_ref() == Some(name) {
             continue;
         }
-        let home = match (live(name), &other.git) {
+        let mut home = match (live(name), &other.git) {
             (Some(live), _) if !draft.made_here(name) => Some(live_home(draft, live)),
             (_, Some(git)) => git_home(draft, name, git),
             (_, None) => None,
         };
+        if let Some(home) = &mut home {
+            home.core = other.core;
+            // Whoever ran on a group that it replaced runs on it by then.
+            let olds = draft.replaced.iter().filter(|(_, new)| *new == name);
+            home.hosts.extend(olds.map(|(old, _)| old.clone()));
+        }
         let welcome = |home: &Home| home.max() > 0 && home.taints.is_subset(&before.taints);
         homes.extend(home.filter(welcome));
     }

@@ -78,7 +78,13 @@ fn not_assessed(draft: &mut Draft<'_>) {
     if unread.is_empty() {
         return;
     }
-    let mut found = finding("STW-R8-NOT-ASSESSED", "R8", Severity::Note, "cluster");
+    // A budget may stop the drain half way; whoever reads exit codes is told.
+    let severity = if draft.unread_budgets {
+        Severity::Warning
+    } else {
+        Severity::Note
+    };
+    let mut found = finding("STW-R8-NOT-ASSESSED", "R8", severity, "cluster");
     let groups: BTreeSet<&String> = unread.values().flatten().collect();
     let what: Vec<String> = unread.keys().cloned().collect();
     let names: Vec<String> = groups.iter().map(|group| format!("`{group}`")).collect();

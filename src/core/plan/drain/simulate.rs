@@ -13,6 +13,8 @@ pub(super) struct Stage<'a> {
     pub(super) everyone: &'a [Pod],
     /// Tells whether a pod without this node finds another one.
     pub(super) lands: &'a dyn Fn(&Pod) -> bool,
+    /// Tells whether a pod that lacks a node gets one from a group that is made for this.
+    pub(super) settles: &'a dyn Fn(&Pod) -> bool,
 }
 
 /// What became of it.
@@ -26,7 +28,7 @@ pub(super) struct Played<'a> {
     pub(super) torn: BTreeMap<Vec<String>, Vec<&'a Pod>>,
     /// Budgets that let their pods go in several rounds.
     pub(super) paces: Vec<Pace<'a>>,
-    /// Budgets that have a say, of which nobody knows what they allow.
+    /// Budgets that have or may have a say, of which nobody knows what they allow or cover.
     pub(super) unread: Vec<&'a Pdb>,
 }
 
@@ -57,6 +59,8 @@ pub(super) struct Pace<'a> {
     pub(super) at_a_time: u32,
     pub(super) pods: usize,
     pub(super) rounds: usize,
+    /// How many pods of each node ask it.
+    pub(super) queues: Vec<usize>,
 }
 
 /// A budget while the drain is on.
@@ -65,7 +69,7 @@ struct Ledger<'a> {
     /// How many may go now; none when nobody knows.
     free: Option<u32>,
     first: Option<u32>,
-    asked: usize,
+    queues: Vec<usize>,
     rounds: usize,
     left: Vec<&'a Pod>,
 }
@@ -88,7 +92,8 @@ pub(super) fn play<'a>(stage: &Stage<'a>) -> Played<'a> {
     };
     for pods in by_node.into_values() {
         let mut queues: BTreeMap<usize, Vec<&'a Pod>> = BTreeMap::new();
-        for pod in pods {
+        // The Eviction API asks no budget about a pod that has not started.
+        for pod in pods.into_iter().filter(|pod| !pod.is_pending()) {
             let mut over = (0..ledgers.len()).filter(|index| ledgers[*index].budget.covers(pod));
             match (over.next(), over.next()) {
                 (None, _) => {}
@@ -109,6 +114,8 @@ pub(super) fn play<'a>(stage: &Stage<'a>) -> Played<'a> {
     for ledger in ledgers {
         close(stage, ledger, &mut played);
     }
+    let doubtful = |budget: &&'a Pdb| stage.leaving.iter().any(|pod| budget.may_cover(pod));
+    played.unread.extend(stage.budgets.iter().filter(doubtful));
     played
 }
 
@@ -120,7 +127,8 @@ fn open<'a>(stage: &Stage<'a>, budget: &'a Pdb) -> Ledger<'a> {
     // A pod that only lacks a node is healthy once there is one for it.
     let pending = |pod: &&Pod| pod.node.is_none() && pod.waiting.is_none() && budget.covers(pod);
     let waiting = stage.everyone.iter().filter(pending);
-    let soon = u32::try_from(waiting.filter(|pod| (stage.lands)(pod)).count()).unwrap_or(u32::MAX);
+    let soon =
+        u32::try_from(waiting.filter(|pod| (stage.settles)(pod)).count()).unwrap_or(u32::MAX);
     let mended = budget.healthy.value().zip(budget.needs());
     let mended = mended
         .filter(|_| soon > 0)
@@ -131,7 +139,7 @@ fn open<'a>(stage: &Stage<'a>, budget: &'a Pdb) -> Ledger<'a> {
         budget,
         free,
         first: free,
-        asked: 0,
+        queues: Vec::new(),
         rounds: 0,
         left: Vec::new(),
     }
@@ -145,7 +153,7 @@ fn goes_unasked(ledger: &Ledger<'_>, pod: &Pod) -> bool {
 impl<'a> Ledger<'a> {
     /// Lets the pods of one node go, as many at a time as the budget allows.
     fn empty(&mut self, queue: Vec<&'a Pod>, lands: &dyn Fn(&Pod) -> bool) {
-        self.asked += queue.len();
+        self.queues.push(queue.len());
         let Some(mut free) = self.free else { return };
         let mut queue = queue.into_iter().peekable();
         while free > 0 && queue.peek().is_some() {
@@ -170,7 +178,7 @@ pub(super) const fn comes_back(pod: &Pod) -> bool {
 fn close<'a>(stage: &Stage<'a>, ledger: Ledger<'a>, played: &mut Played<'a>) {
     let budget = ledger.budget;
     let Some(first) = ledger.first else {
-        if ledger.asked > 0 {
+        if !ledger.queues.is_empty() {
             played.unread.push(budget);
         }
         return;
@@ -190,8 +198,9 @@ fn close<'a>(stage: &Stage<'a>, ledger: Ledger<'a>, played: &mut Played<'a>) {
         played.paces.push(Pace {
             budget,
             at_a_time: first,
-            pods: ledger.asked,
+            pods: ledger.queues.iter().sum(),
             rounds: ledger.rounds,
+            queues: ledger.queues,
         });
     }
 }

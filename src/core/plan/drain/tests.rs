@@ -83,6 +83,7 @@ fn people(text: &str) -> Vec<Pod> {
             for word in words.clone() {
                 match word {
                     "ill" => one.waiting = Some("CrashLoopBackOff".to_owned()),
+                    "pulling" => one.waiting = Some("ImagePullBackOff".to_owned()),
                     "elsewhere" => one.node = Some("other".to_owned()),
                     "pending" => one.node = None,
                     "bare" => one.owner = Known::Absent,
@@ -175,6 +176,12 @@ fn budgets_and_pods_decide_how_a_drain_goes() {
             "at once",
         ),
         (
+            "what never started is deleted without asking",
+            "web 1 pulling, web 1 elsewhere",
+            json!({"b": {"allowed": 0, "min_available": "2", "expected": 2, "healthy": 1}}),
+            "at once",
+        ),
+        (
             "one lacks a node, and the new group has one",
             "web 1, web 1 pending",
             json!({"b": {"allowed": 0, "max_unavailable": "1", "expected": 2, "healthy": 1}}),
@@ -248,6 +255,7 @@ fn budgets_and_pods_decide_how_a_drain_goes() {
             budgets: &budgets,
             everyone: &pods,
             lands: &|pod| pod.volume_zones.is_empty(),
+            settles: &|pod| pod.volume_zones.is_empty(),
         };
         assert_eq!(said(&play(&stage)), wanted, "{sentence}");
     }
@@ -263,6 +271,7 @@ fn thousands_of_pods_under_a_budget_of_one_are_played_at_once() {
         budgets: &budgets,
         everyone: &pods,
         lands: &|_| true,
+        settles: &|_| true,
     };
     assert_eq!(said(&play(&stage)), "b 1 of 5000 in 5000 rounds");
 }

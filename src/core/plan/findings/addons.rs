@@ -71,8 +71,8 @@ fn found_in(draft: &Draft<'_>, addon: &LiveAddon) -> Option<Finding> {
         )
     } else {
         format!(
-            "aws eks describe-addon --cluster-name {name} --region {region} --addon-name {}; mend the cause, or set a version once more with aws eks update-addon; then observe and plan again",
-            addon.name
+            "aws eks describe-addon --cluster-name {name} --region {region} --addon-name {}; mend the cause, or set a version once more with aws eks update-addon --cluster-name {name} --region {region} --addon-name {}; then observe and plan again",
+            addon.name, addon.name
         )
     };
     found.source = "EKS API, DescribeAddon: status, health.issues".to_owned();

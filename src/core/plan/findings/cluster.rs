@@ -56,14 +56,15 @@ fn kube_proxy(
     let mut found = finding("STW-R2-KUBE-PROXY", "R2", severity, "addon kube-proxy");
     found.message = format!("kube-proxy {version} {why}: \"{KUBE_PROXY_RULE}\".");
     let cluster = &draft.input.desired.cluster;
+    let region = &cluster.region;
     found.remedy = if own {
         format!(
-            "eksctl utils update-kube-proxy -c {} -r {} --approve; then observe and plan again",
-            cluster.name, cluster.region
+            "eksctl utils update-kube-proxy -c {} -r {region} --approve; then observe and plan again",
+            cluster.name
         )
     } else {
         format!(
-            "aws eks update-addon --cluster-name {} --addon-name kube-proxy --resolve-conflicts PRESERVE --addon-version VERSION (one of: aws eks describe-addon-versions --addon-name kube-proxy --kubernetes-version {control_plane})",
+            "aws eks update-addon --cluster-name {} --region {region} --addon-name kube-proxy --resolve-conflicts PRESERVE --addon-version VERSION (one of: aws eks describe-addon-versions --region {region} --addon-name kube-proxy --kubernetes-version {control_plane})",
             cluster.name
         )
     };

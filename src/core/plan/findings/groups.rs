@@ -1,9 +1,9 @@
 //! Groups that are not well, and stacks that are half made.
 
 use super::super::draft::{Draft, finding};
-use super::super::wire::{Finding, Severity};
+use super::super::wire::{BlockedBy, Finding, Severity};
 use super::addons::{objects, say};
-use crate::model::{LiveNodegroup, Stack};
+use crate::model::{KubeMinor, LiveNodegroup, Stack};
 use std::collections::BTreeSet;
 
 /// Says what is wrong with groups and stacks that no step of the plan meets.
@@ -29,7 +29,6 @@ pub(in crate::plan) fn issues_of(group: &LiveNodegroup) -> String {
 fn of_group(draft: &Draft<'_>, group: &LiveNodegroup) -> Vec<Finding> {
     let name = &group.name;
     let subject = format!("nodegroup {name}");
-    let cluster = &draft.input.desired.cluster;
     let warn = |message: String, remedy: String, objects: Vec<String>, source: &str| {
         let mut found = finding("STW-GROUP-HEALTH", "", Severity::Warning, &subject);
         found.message = message;
@@ -41,14 +40,16 @@ fn of_group(draft: &Draft<'_>, group: &LiveNodegroup) -> Vec<Finding> {
     let mut all = Vec::new();
     let issues = group.health.items();
     if !issues.is_empty() {
+        let (who, source) = if group.managed {
+            ("EKS reports", "EKS API, DescribeNodegroup: health.issues")
+        } else {
+            ("The observation reports", "CloudFormation, stack events")
+        };
         all.push(warn(
-            format!("EKS reports issues of `{name}`{}.", say(issues)),
-            format!(
-                "eksctl utils nodegroup-health -c {} -n {name}",
-                cluster.name
-            ),
+            format!("{who} issues of `{name}`{}.", say(issues)),
+            health_command(draft, group),
             objects(issues),
-            "EKS API, DescribeNodegroup: health.issues",
+            source,
         ));
     }
     let nodes: Vec<_> = draft.input.observed.nodes_of(name).collect();
@@ -72,19 +73,56 @@ fn of_group(draft: &Draft<'_>, group: &LiveNodegroup) -> Vec<Finding> {
             kubelet.is_some_and(|kubelet| kubelet.minor() < *boots)
         });
         if !older.is_empty() {
+            let (why, remedy, source) = mixed(draft, group, *boots);
+            let (some, all_of_them) = (older.len(), nodes.len());
             all.push(warn(
                 format!(
-                    "{} of {} nodes of `{name}` run an older kubelet than the {boots} that the group boots: an update in place stopped half way.",
-                    older.len(),
-                    nodes.len()
+                    "{some} of {all_of_them} nodes of `{name}` run an older kubelet than the {boots} that the group boots: {why}."
                 ),
-                format!("stairway plan --replace {name}, or let EKS finish: eksctl upgrade nodegroup -c {} --name {name} --kubernetes-version {boots}", cluster.name),
+                remedy,
                 older,
-                "EKS API, DescribeNodegroup: version; node kubelet versions",
+                source,
             ));
         }
     }
     all
+}
+
+/// Why nodes of one group differ, what mends it, and where that is known from. EKS updates only
+/// the groups that it manages; what others boot is changed in their launch template.
+fn mixed(
+    draft: &Draft<'_>,
+    group: &LiveNodegroup,
+    boots: KubeMinor,
+) -> (&'static str, String, &'static str) {
+    let (cluster, name) = (&draft.input.desired.cluster, &group.name);
+    if group.managed {
+        let remedy = format!(
+            "stairway plan --replace {name}, or let EKS finish: eksctl upgrade nodegroup -c {} -r {} --name {name} --kubernetes-version {boots}",
+            cluster.name, cluster.region
+        );
+        let source = "EKS API, DescribeNodegroup: version; node kubelet versions";
+        ("an update in place stopped half way", remedy, source)
+    } else {
+        (
+            "its launch template was changed, and nobody replaced the nodes from before",
+            format!("stairway plan --replace {name}"),
+            "EC2, launch template of the group; node kubelet versions",
+        )
+    }
+}
+
+/// The command that shows what is wrong with a group: EKS knows only those that it manages.
+pub(in crate::plan) fn health_command(draft: &Draft<'_>, group: &LiveNodegroup) -> String {
+    let cluster = &draft.input.desired.cluster;
+    let (cluster, region, name) = (&cluster.name, &cluster.region, &group.name);
+    if group.managed {
+        format!("eksctl utils nodegroup-health -c {cluster} -r {region} -n {name}")
+    } else {
+        format!(
+            "aws cloudformation describe-stack-events --region {region} --stack-name eksctl-{cluster}-nodegroup-{name}"
+        )
+    }
 }
 
 /// Returns true for a stack that is neither made, gone, nor back where it was.
@@ -121,6 +159,23 @@ fn stacks(draft: &mut Draft<'_>) {
             draft.find(found);
         }
     }
+}
+
+/// eksctl changes the cluster's own stack with every hop: none while CloudFormation refuses that.
+pub(super) fn cluster_stack(draft: &mut Draft<'_>) -> Vec<BlockedBy> {
+    let name = format!("eksctl-{}-cluster", draft.input.desired.cluster.name);
+    let observed = draft.input.observed;
+    let refuses = |status: &str| status.ends_with("_IN_PROGRESS") || status.ends_with("_FAILED");
+    let mut stacks = observed.stacks.items().iter();
+    let Some(stack) = stacks.find(|stack| stack.name == name && refuses(&stack.status)) else {
+        return Vec::new();
+    };
+    let mut found = half_made(draft, stack, format!("stack {name}"));
+    found.severity = Severity::Blocking;
+    found
+        .message
+        .push_str(" It is the cluster's own, and eksctl changes it with a hop.");
+    draft.block(found)
 }
 
 fn half_made(draft: &Draft<'_>, stack: &Stack, object: String) -> Finding {

@@ -18,6 +18,8 @@ pub(super) mod groups;
 mod owner;
 mod support;
 
+pub use owner::idle_decisions;
+
 use super::draft::Draft;
 use super::wire::{BlockedBy, Severity};
 use crate::model::KubeMinor;
@@ -27,6 +29,7 @@ pub(super) fn of_hop(draft: &mut Draft<'_>, next: KubeMinor) -> Vec<BlockedBy> {
     let mut blockers = cluster::kube_proxy_at(draft, next);
     blockers.extend(apis::removed_at(draft, next));
     blockers.extend(addons::unhealthy_core(draft));
+    blockers.extend(groups::cluster_stack(draft));
     blockers
 }
 

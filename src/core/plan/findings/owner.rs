@@ -2,12 +2,10 @@
 
 use super::super::draft::{Draft, finding, waived_by};
 use super::super::exit::{IGNORE_EXPIRED, WAIVER_EXPIRED};
-use super::super::wire::{Applies, Finding, Severity};
-use crate::model::{DAY_SECONDS, Timestamp};
-use crate::policy::settings::{IgnoreRule, Waiver, glob_matches};
-
-/// Two weeks: time enough to mend what a waiver covers or to have it renewed by review.
-const EXPIRES_SOON_SECONDS: i64 = 14 * DAY_SECONDS;
+use super::super::wire::{Applies, Finding, Plan, Severity};
+use crate::model::Timestamp;
+use crate::policy::settings::{EXPIRES_SOON_SECONDS, IgnoreRule, Settings, Waiver, glob_matches};
+use std::collections::BTreeSet;
 
 /// Says which decisions ran out, will soon, or cover nothing.
 pub(super) fn remark(draft: &mut Draft<'_>) {
@@ -36,6 +34,36 @@ fn accept_warnings(draft: &mut Draft<'_>) {
             finding.waived = waived_by(input, &finding.code, &finding.subject);
         }
     }
+}
+
+/// Returns the waivers and ignore rules for many clusters that cover nothing in this plan: what is
+/// in this set for every cluster of a fleet covers nothing at all.
+pub fn idle_decisions(plan: &Plan, settings: &Settings) -> BTreeSet<String> {
+    let waivers = settings.waivers.iter().filter(|waiver| {
+        let covered = glob_matches(&waiver.cluster, &plan.name)
+            && plan.findings.iter().any(|found| {
+                found.code == waiver.code && glob_matches(&waiver.subject, &found.subject)
+            });
+        !is_for_one(&waiver.cluster) && !covered
+    });
+    let rules = settings.ignore.iter().filter(|rule| {
+        let covered = glob_matches(&rule.cluster, &plan.name)
+            && plan.differences.iter().any(|difference| {
+                difference.ignored.is_some() && rule.covers(&difference.subject, &difference.field)
+            });
+        !is_for_one(&rule.cluster) && !covered
+    });
+    let waivers = waivers.map(|waiver| {
+        let Waiver {
+            code,
+            subject,
+            cluster,
+            ..
+        } = waiver;
+        format!("waiver {code} for `{subject}` on `{cluster}`")
+    });
+    let rules = rules.map(|rule| format!("ignore rule `{}` on `{}`", rule.path, rule.cluster));
+    waivers.chain(rules).collect()
 }
 
 /// Returns true when the rule is for this cluster alone: of one for many clusters no single plan
@@ -135,7 +163,7 @@ fn lapse(draft: &Draft<'_>, decision: &Decision<'_>) -> Option<Finding> {
         effect,
         objects,
     } = decision;
-    let at = draft.input.at;
+    let at = draft.input.decided_at();
     let day = expires.day();
     let (code, severity, message) = if at >= *expires {
         let message = format!("It ran out on {day} ({why}). {effect}");

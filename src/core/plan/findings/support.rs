@@ -53,7 +53,10 @@ fn of_live(draft: &Draft<'_>, live: KubeMinor) -> Option<Finding> {
     let (code, message, applies) = match catalog.support_state(live, at) {
         SupportState::Uncatalogued => return None,
         SupportState::Standard { until } => return ends_soon(draft, live, until),
-        SupportState::NotYetOffered { from } => return Some(behind(live, from, applies)),
+        SupportState::NotYetOffered { from } => {
+            let region = &draft.input.desired.cluster.region;
+            return Some(behind(region, live, from, applies));
+        }
         SupportState::Extended { until } => (
             "STW-R6-EXTENDED",
             format!(
@@ -88,15 +91,15 @@ fn of_live(draft: &Draft<'_>, live: KubeMinor) -> Option<Finding> {
 }
 
 /// What runs is offered: the catalog is behind, or the plan is judged for a day before.
-fn behind(live: KubeMinor, from: Timestamp, applies: Applies) -> Finding {
+fn behind(region: &str, live: KubeMinor, from: Timestamp, applies: Applies) -> Finding {
     let mut found = finding("STW-CATALOG-GAP", "R6", Severity::Warning, "cluster");
     found.message = format!(
         "{live} runs, and the catalog says that EKS offers it from {} on; its support dates were not judged.",
         from.day()
     );
-    found.remedy =
-        "aws eks describe-cluster-versions; with `--at` an earlier day than today was asked for."
-            .to_owned();
+    found.remedy = format!(
+        "aws eks describe-cluster-versions --region {region}; with `--at` an earlier day than today was asked for."
+    );
     found.source = "stairway, catalog".to_owned();
     found.applies = Some(Applies {
         before: Some(from),

@@ -63,6 +63,9 @@ pub fn check_markdown(report: &CheckReport, floor: Severity, sheet: &Sheet) -> S
         let number = count(clear.len(), "cluster");
         let _left_out_first = put(&format!("{} on {number}: {names}.\n\n", nothing(floor)));
     }
+    if let Some(idle) = report.idle_line() {
+        let _left_out_first = put(&format!("{}\n\n", prose(&shortened(&idle, ERROR_MAX))));
+    }
     if !short.is_empty() {
         let _ = write!(
             out,

@@ -20,13 +20,15 @@ pub use sarif::check_sarif;
 pub use table::check_table;
 
 use super::findings::blocks;
-use super::words::count;
+use super::words::{count, list_some};
 use crate::plan::wire::{ClusterError, Finding, Plan, PlanSet, Severity};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The major format version of check reports that this build writes.
 pub const CHECK_FORMAT: u32 = 1;
+/// How many decisions that cover nothing are named in a line; the JSON has all.
+const IDLE_SHOWN: usize = 10;
 
 /// What was found on the clusters of one invocation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -39,6 +41,10 @@ pub struct CheckReport {
     pub clusters: Vec<CheckedCluster>,
     /// Clusters that could not be checked, and why.
     pub errors: Vec<ClusterError>,
+    /// Waivers and ignore rules for many clusters that cover nothing on any cluster of the fleet;
+    /// empty also where not the whole fleet was checked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub idle: Vec<String>,
     /// Totals.
     pub summary: CheckSummary,
     /// The exit code of the command.
@@ -115,6 +121,7 @@ impl CheckReport {
             kind: "CheckReport".to_owned(),
             clusters,
             errors,
+            idle: Vec::new(),
             summary,
             exit,
         }
@@ -147,6 +154,19 @@ impl CheckReport {
         let warnings = count(warnings as usize, "warning");
         let notes = count(notes as usize, "note");
         format!("Check: {blocking} blocking, {waived} waived, {warnings}, {notes} on {on}.{unread}")
+    }
+
+    /// Says which decisions cover nothing in the whole fleet; none when each covers something.
+    fn idle_line(&self) -> Option<String> {
+        let decisions = match self.idle.len() {
+            0 => return None,
+            1 => "1 decision covers".to_owned(),
+            several => format!("{several} decisions cover"),
+        };
+        Some(format!(
+            "{decisions} nothing in the whole fleet, and can go from the fleet file: {}.",
+            list_some(&self.idle, IDLE_SHOWN)
+        ))
     }
 
     /// Returns the clusters, the worst first.

@@ -46,6 +46,10 @@ pub fn check_table(report: &CheckReport, floor: Severity, look: &Look) -> String
         );
         page.say(0, Ink::Faint, &text);
     }
+    if let Some(idle) = report.idle_line() {
+        page.gap();
+        page.say(0, Ink::Plain, &idle);
+    }
     if !alone {
         page.gap();
         page.line(line);

@@ -79,7 +79,7 @@ pub(super) static PAGES: &[Page] = &[
     Page {
         code: "STW-GROUP-HEALTH",
         title: "a group is not well",
-        meaning: "EKS reports health issues of the group, some of its nodes are not Ready, or some run an older kubelet than the group boots: an update in place that stopped half way.",
+        meaning: "EKS reports health issues of the group, some of its nodes are not Ready, or some run an older kubelet than the group boots: an update in place that stopped half way, or, where EKS does not manage the group, a launch template that nobody rolled out.",
         why: "A drain waits for pods that cannot leave a dead node, and a half-done update leaves nodes behind that the next hop counts.",
         remedy: "`eksctl utils nodegroup-health`, `kubectl get nodes`. Mend the nodes, or replace the group: `stairway plan --replace GROUP`.",
         source: "EKS API, DescribeNodegroup: health.issues; Kubernetes, node conditions",

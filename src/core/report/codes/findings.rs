@@ -285,7 +285,7 @@ pub(super) static PAGES: &[Page] = &[
     Page {
         code: "STW-STACK",
         title: "a group or its CloudFormation stack is half made or failed",
-        meaning: "A stack has the name that a new group needs, or a live group is in a failed or deleting state. Other stacks of the cluster that are half made, failed or changing are a warning, one for each.",
+        meaning: "A stack has the name that a new group needs, or a live group is in a failed or deleting state. The cluster's own stack is failed or changing, which blocks hops. Other stacks of the cluster that are half made, failed or changing are a warning, one for each.",
         why: "eksctl counts such a group as existing, skips its creation and ends with exit code 0; or creation fails with AlreadyExists.",
         remedy: "Finish it: `eksctl delete nodegroup -c CLUSTER -n GROUP --wait --drain=false`, wait until the stack is gone, then plan again.",
         source: "eksctl issue #8712",

@@ -6,8 +6,8 @@ use crate::plan::wire::Severity;
 pub(super) static PAGES: &[Page] = &[
     Page {
         code: "STW-R8-INSIGHT",
-        title: "an EKS upgrade insight is in ERROR",
-        meaning: "EKS found something that breaks at the next minor, such as requests to a removed API.",
+        title: "an EKS upgrade insight is in ERROR, WARNING or UNKNOWN",
+        meaning: "EKS found something that breaks at the next minor, such as requests to a removed API. An ERROR blocks; WARNING and UNKNOWN, and an ERROR about a minor that runs already, are warnings.",
         why: "EKS may refuse the update with `Upgrade readiness issues detected`, and what it found will break.",
         remedy: "Do what the insight recommends: `aws eks describe-insight`. An API insight looks back 30 days, so it clears that long after the last request at the latest.",
         source: "Amazon EKS User Guide, Prepare for Kubernetes version upgrades and troubleshoot misconfigurations with cluster insights",
@@ -21,7 +21,7 @@ pub(super) static PAGES: &[Page] = &[
         title: "a disruption budget would stop a drain",
         meaning: "The budget allows no disruption now, and it covers pods on a group that is to be drained.",
         why: "Evictions are refused until the budget allows one; the drain runs into its timeout and the run stops.",
-        remedy: "Add a replica, or raise `maxUnavailable`, for the time of the drain.",
+        remedy: "Where the finding names them: add replicas, or raise `maxUnavailable`, for the time of the drain. Where pods are Pending or ill, mend them first.",
         source: "kubernetes.io, Specifying a Disruption Budget for your Application",
         url: Some("https://kubernetes.io/docs/tasks/run-application/configure-pdb/"),
         severities: &[Severity::Blocking],
@@ -54,10 +54,10 @@ pub(super) static PAGES: &[Page] = &[
     },
     Page {
         code: "STW-R8-CAPACITY",
-        title: "the new group may not hold the pods that move",
-        meaning: "Requests, pods per node, zones of volumes, labels, taints or architecture of the new group do not fit the pods of the old one.",
+        title: "the groups that take over may not hold the pods that move",
+        meaning: "Requests, pods per node, zones of volumes, labels, taints or architecture of the new group, or of all groups that stay, do not fit the pods of the old one.",
         why: "Evicted pods would stay Pending.",
-        remedy: "Raise `maxSize`, choose a larger instance type, or add the zone, label or toleration that the finding names.",
+        remedy: "Raise `maxSize`, choose a larger instance type where one pod is too large, or add the zone, label or toleration that the finding names.",
         source: "kubernetes.io, Assigning Pods to Nodes; Node-specific Volume Limits",
         url: Some("https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/"),
         severities: &[Severity::Blocking],
@@ -91,7 +91,11 @@ pub(super) static PAGES: &[Page] = &[
     Page {
         code: "STW-R8-NOT-ASSESSED",
         title: "readiness could not be assessed",
-        meaning: "Facts that a readiness check needs were not recorded: pods, budgets, insights, quotas or subnets.",
+<<<<<<< HEAD
+        meaning: "Facts that a readiness check needs were not recorded: pods, budgets, insights, quotas, subnets, stacks, the status of groups and add-ons, or the add-on versions on offer. A note where no step of the plan relies on them.",
+=======
+        meaning: "Facts that a readiness check needs were not recorded: pods, budgets, insights, quotas or subnets. It is a warning where a budget that may cover the pods of a drain is not known in full.",
+>>>>>>> h1
         why: "The plan is not wrong, but nobody looked. `apply` reads these facts before the step, and stops if they are bad.",
         remedy: "Observe with an identity that may read them, and plan again.",
         source: "stairway, rule R8",

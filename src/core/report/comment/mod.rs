@@ -18,7 +18,7 @@ use super::summary::{set_summary_line, summary_line};
 use super::terminal::{is_quiet, journey, verdict};
 use super::words::{count, disturbs};
 use crate::model::{Digest, say_seconds};
-use crate::plan::wire::{Disruption, Plan, PlanSet, StepKind};
+use crate::plan::wire::{Disruption, Partial, Plan, PlanSet, StepKind};
 use std::fmt::Write as _;
 
 /// What every page of ours begins with; texts from clusters cannot hold it.
@@ -137,7 +137,7 @@ pub fn planset_markdown(set: &PlanSet, sheet: &Sheet) -> String {
     let summary = set_summary_line(set);
     let mut out = format!("{}\n# Plan\n\n{summary}\n\n", marker(set, &sheet.key));
     if let Some(partial) = &set.partial {
-        let _ = write!(out, "{}\n\n", part(set, partial.of, &partial.by));
+        let _ = write!(out, "{}\n\n", part(set, partial));
     }
     out.push_str(&note(&page.cuts, limit));
     out.push_str(&page.body);
@@ -168,17 +168,25 @@ impl Page {
     }
 }
 
-fn part(set: &PlanSet, of: u32, by: &[String]) -> String {
+fn part(set: &PlanSet, partial: &Partial) -> String {
+    let Partial { of, by, gone } = partial;
     let here = set.clusters.len() + set.errors.len();
-    let by: Vec<String> = by
-        .iter()
-        .map(|one| code_cell(&shortened(one, NAME_MAX)))
-        .collect();
-    let by = match named(&by, ASIDE) {
+    let listed = |names: &[String]| {
+        let cells: Vec<String> = names
+            .iter()
+            .map(|one| code_cell(&shortened(one, NAME_MAX)))
+            .collect();
+        named(&cells, ASIDE)
+    };
+    let by = match listed(by) {
         by if by.is_empty() => by,
         by => format!(", chosen by {by}"),
     };
-    format!("This is a part of the fleet: {here} of {of} clusters{by}.")
+    let gone = match listed(gone) {
+        gone if gone.is_empty() => gone,
+        gone => format!(" **No longer in the fleet: {gone}.**"),
+    };
+    format!("This is a part of the fleet: {here} of {of} clusters{by}.{gone}")
 }
 
 /// Returns as many of `names` as fit into `room` bytes, and how many more there are.

@@ -195,6 +195,7 @@ fn the_marker_is_stable_and_tells_selections_apart() {
         one.partial = Some(Partial {
             of: 9,
             by: vec![by.to_owned()],
+            gone: Vec::new(),
         });
         marker(&one, key)
     };
@@ -239,6 +240,7 @@ fn no_text_of_a_cluster_forges_the_marker() {
     set.partial = Some(Partial {
         of: 3,
         by: vec![forged.to_owned()],
+        gone: Vec::new(),
     });
     for limit in [Sheet::LEAST, 1 << 20] {
         let page = planset_markdown(
@@ -304,7 +306,11 @@ fn any_set() -> impl proptest::strategy::Strategy<Value = PlanSet> {
                 hint: Some("`a`".to_owned()),
             })
             .collect();
-        set.partial = by.map(|by| Partial { of: 9_999, by });
+        set.partial = by.map(|by| Partial {
+            of: 9_999,
+            by,
+            gone: Vec::new(),
+        });
         set
     })
 }

@@ -82,6 +82,7 @@ fn what_clusters_are_called_cannot_become_markup() {
     set.partial = Some(Partial {
         of: 9,
         by: vec![evil.to_owned()],
+        gone: Vec::new(),
     });
     let page = page(&set);
     assert!(page.contains("&lt;script&gt;"));

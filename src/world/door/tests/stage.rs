@@ -127,7 +127,7 @@ fn budget(namespace: &str, name: &str, (key, value): (&str, &str), allowed: u32)
         namespace: namespace.to_owned(),
         name: name.to_owned(),
         allowed: Known::Value(allowed),
-        selector: labels(&[(key, value)]),
+        selector: Known::Value(labels(&[(key, value)])),
         ..Pdb::default()
     }
 }
