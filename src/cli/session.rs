@@ -62,6 +62,13 @@ pub(crate) struct Toured {
     pub(crate) partial: Option<Partial>,
 }
 
+impl Toured {
+    /// Returns true when no cluster was left out and none failed.
+    const fn is_whole(&self) -> bool {
+        self.partial.is_none() && self.errors.is_empty()
+    }
+}
+
 impl Session<'_> {
     /// Returns how reports look here.
     pub(crate) const fn look(&self) -> Look {
@@ -106,9 +113,7 @@ impl Session<'_> {
             .map(|path| EksctlSchema::load(&scope.place(path)))
             .transpose()?;
         let selected = select(scope)?;
-        for note in &selected.notes {
-            self.terminal.warn(note);
-        }
+        selected.notes.iter().for_each(|n| self.terminal.warn(n));
         let mut toured = Toured {
             waves: selected.waves,
             partial: selected.partial,
@@ -163,8 +168,7 @@ impl Session<'_> {
         if seen.is_empty() {
             none_seen(scope)?;
         }
-        let whole = scope.subjects.is_empty() && toured.partial.is_none();
-        if whole && toured.errors.is_empty() {
+        if scope.subjects.is_empty() && toured.is_whole() {
             self.tell_strangers(&selected.requests, &seen);
         }
         Ok(toured)

@@ -287,7 +287,7 @@ pub(super) static CASES: &[Case] = &[
         says: "nobody read the stacks, and the plan makes groups",
         comes_up: |scene| scene.observed.stacks = Known::Unknown("denied".to_owned()),
         nearest_that_does_not: "there is none",
-        stays_quiet: |scene| scene.observed.stacks = Known::Value(Vec::new()),
+        stays_quiet: |scene| scene.observed.stacks = Known::Absent,
     },
     Case {
         code: "STW-R8-NOT-ASSESSED",
