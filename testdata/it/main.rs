@@ -12,6 +12,7 @@ mod demo;
 mod demo_facts;
 mod explain;
 mod fleet;
+mod fleet_changes;
 mod fleet_parts;
 mod hostile;
 mod init;

@@ -132,7 +132,15 @@ fn near(place: &str, places: &BTreeSet<String>) -> bool {
         let (parent, _field) = place.rsplit_once('/')?;
         (place.matches('/').count() >= FIELD_DEPTH).then(|| parent.to_owned())
     };
+    let inside = |inner: &str, outer: &str| {
+        inner
+            .strip_prefix(outer)
+            .is_some_and(|rest| rest.starts_with('/'))
+    };
     places.contains(place)
+        || places
+            .iter()
+            .any(|other| inside(place, other) || inside(other, place))
         || places
             .iter()
             .any(|other| parent(place).is_some() && parent(place) == parent(other))
