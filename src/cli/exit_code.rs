@@ -31,7 +31,7 @@ pub const TABLE: [(u8, &str); 9] = [
     ),
     (
         BLOCKED,
-        "some cluster is blocked (`plan`: only with `--detailed-exitcode`)",
+        "some cluster is blocked, or a waiver or ignore rule has expired (`plan`: only with `--detailed-exitcode`)",
     ),
     (STOPPED, "an apply stopped part-way and left its journal"),
     (

@@ -138,13 +138,6 @@ fn lies_are_refused_and_named() {
         &stray.to_string(),
         &["contradicts itself", "nobody-declared-this"],
     );
-    let mut ghost = good();
-    ghost["pods"][0]["node"] = "no-such-node".into();
-    refused(
-        "lie.json",
-        &ghost.to_string(),
-        &["contradicts itself", "no-such-node"],
-    );
 }
 
 #[test]
@@ -216,7 +209,7 @@ fn unknown_keys_are_ignored_in_observations_and_refused_in_fleets() {
             "stairway/v2",
         ),
         ("kind: Fleet", "kind: Fleet\nkind: Fleet", "kind"),
-        ("expires: 2026-12-31T00:00:00Z", "expires: never", "expires"),
+        ("expires: 2036-12-31T00:00:00Z", "expires: never", "expires"),
     ];
     for (from, to, word) in rows {
         assert!(fleet.contains(from), "{from}");
