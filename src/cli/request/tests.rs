@@ -56,7 +56,7 @@ fn wrong_command_lines_are_usage_errors() {
         "plan --to 34",
         "plan --to v1.34",
         "plan --at tomorrow",
-        "plan --format html",
+        "plan --format pdf",
         "plan --parallelism 0",
         "plan -V HOME",
         "plan -V a=1 -V a=2",
