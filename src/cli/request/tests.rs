@@ -60,7 +60,7 @@ fn wrong_command_lines_are_usage_errors() {
         "plan --parallelism 0",
         "plan -V HOME",
         "plan -V a=1 -V a=2",
-        "plan --shard 1/3",
+        "plan --shard 4/3",
         "plan --changed-since main",
         "render --live x",
         "diff --text --format json",
