@@ -61,7 +61,6 @@ fn wrong_command_lines_are_usage_errors() {
         "plan -V HOME",
         "plan -V a=1 -V a=2",
         "plan --shard 4/3",
-        "plan --changed-since main",
         "render --live x",
         "diff --text --format json",
         "show",
