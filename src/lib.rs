@@ -12,6 +12,7 @@
 //! * [`config`]: the fleet file.
 //! * [`render`]: jsonnet, JSON and YAML to documents, hermetic and bounded.
 //! * [`live`]: the reading port; it has no method that could change a cluster.
+//! * [`kubernetes`]: the Kubernetes API of one cluster: who it is, reads and writes.
 //! * [`drive`]: a state machine that does an approved plan, its loop, its real ports and its simulated ones.
 //! * [`actuate`]: the acting port: tools as processes, and the embedded world.
 //! * [`serve`]: the embedded world as a Kubernetes API on loopback.
@@ -31,6 +32,7 @@ pub mod config;
 pub mod drive;
 pub mod eksctl_schema;
 pub mod files;
+pub mod kubernetes;
 pub mod live;
 mod overlay;
 pub mod pipeline;

@@ -109,9 +109,16 @@ pub struct Live {
 pub struct KubernetesLive {
     /// The context in the kubeconfig.
     pub context: String,
-    /// The kubeconfig, relative to the fleet file.
+    /// The kubeconfig, relative to the fleet file and outside of the repository; without it the user's own
+    /// (`$KUBECONFIG`, `~/.kube/config`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kubeconfig: Option<String>,
+    /// The endpoint that the context must lead to, e.g. `https://ABC.gr7.us-west-2.eks.amazonaws.com`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// What the certificate authority must be: `sha256:` and the hex digest of its certificate, DER.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate_authority: Option<String>,
 }
 
 /// The AWS identity of a cluster.
@@ -127,6 +134,9 @@ pub struct AwsPins {
     /// The account, twelve digits in quotes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account_id: Option<String>,
+    /// A world file that answers for AWS, for a world that is served (`stairway world serve`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub world: Option<String>,
 }
 
 /// What the owner decides; a key that is left out keeps the wider decision.

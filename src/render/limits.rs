@@ -38,9 +38,9 @@ impl Default for Limits {
             // The largest public config takes 0.01 s, and 0.25 s in go-jsonnet.
             cpu_seconds: 5,
             // Processor time is the real limit. This one is for a worker that
-            // sleeps, and leaves room for a machine with four times more
-            // workers than processors.
-            wall_seconds: 20,
+            // sleeps, and leaves room for a machine with twelve times more
+            // work than processors.
+            wall_seconds: 60,
             // go-jsonnet and C++ stop at 500 calls. rsjsonnet counts variables
             // and fields as frames too, three or four for each call, so that
             // 2,000 takes what those take.

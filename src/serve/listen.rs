@@ -1,7 +1,7 @@
 //! Sockets: who is let in, how many at a time, and how it ends.
 
-use super::http::{self, Site};
 use super::served::{Ground, Served};
+use super::wire::{self, Site};
 use super::{Endpoint, ServeError, ServeOptions, tls};
 use stairway_world::World;
 use stairway_world::door::Door;
@@ -65,7 +65,7 @@ impl Serving {
             identity,
             stopped,
             changed: Arc::new(watch::Sender::new(0)),
-            traffic: Arc::new(http::Traffic::new()),
+            traffic: Arc::new(wire::Traffic::new()),
         };
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -162,7 +162,7 @@ struct House {
     identity: Option<tls::Identity>,
     stopped: watch::Receiver<bool>,
     changed: Arc<watch::Sender<u64>>,
-    traffic: Arc<http::Traffic>,
+    traffic: Arc<wire::Traffic>,
 }
 
 impl House {
@@ -274,10 +274,10 @@ async fn attend(
     // Small answers must not wait for each other; a socket that refuses is slower, not wrong.
     let _slower = stream.set_nodelay(true);
     let Some(identity) = identity else {
-        return http::converse(stream, &site).await;
+        return wire::converse(stream, &site).await;
     };
     if let Ok(Ok(stream)) = timeout(HELLO, identity.greet(stream)).await {
-        http::converse(stream, &site).await;
+        wire::converse(stream, &site).await;
     }
 }
 

@@ -1,7 +1,7 @@
 //! The embedded world as a Kubernetes API that real clients accept: HTTP/1.1 on loopback, with TLS and a token.
 //!
 //! ```text
-//! listen ─▶ tls ─▶ http ─Request─▶ served ─▶ stairway_world::door
+//! listen ─▶ tls ─▶ wire ─Request─▶ served ─▶ stairway_world::door
 //!                    ◀─Reply, events─┘  └──▶ live::WorldStore (load, change, save)
 //! ```
 //!
@@ -14,12 +14,12 @@
 //!   in a real cluster within a moment of each change; with a pace, virtual time runs with the real one.
 //! * What only the door knows (labels, leases, config maps, versions) lives as long as the server does.
 
-mod http;
 mod kubeconfig;
 mod listen;
 mod roles;
 mod served;
 mod tls;
+mod wire;
 
 pub use kubeconfig::{MARK as KUBECONFIG_MARK, kubeconfig};
 pub use listen::Serving;

@@ -1,0 +1,378 @@
+//! A kubeconfig: one context by its name. The file decides where credentials go, so what is not understood is refused.
+
+use super::access::Access;
+use super::credentials::{Credentials, Secret};
+use crate::files;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+
+/// A kubeconfig of a fleet with certificates for a thousand clusters has 4 MB.
+const KUBECONFIG_BYTES_MAX: u64 = 16 << 20;
+/// Certificates and token files have a few KB.
+const PART_BYTES_MAX: u64 = 1 << 20;
+
+/// Options of `aws` and of `aws eks get-token` that take a value (AWS CLI reference, 2026-11). `--endpoint-url` is not
+/// among them: it would send the signed request elsewhere.
+const WITH_VALUE: [&str; 8] = [
+    "--cluster-name",
+    "--cluster-id",
+    "--region",
+    "--profile",
+    "--role-arn",
+    "--role",
+    "--output",
+    "--color",
+];
+/// Variables that the kubeconfig may set for it: which account and region, and nothing that names a program or a URL.
+const VARIABLES: [&str; 4] = [
+    "AWS_PROFILE",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_STS_REGIONAL_ENDPOINTS",
+];
+
+/// Where a kubeconfig may be.
+#[derive(Clone, Debug, Default)]
+pub struct KubeconfigSource {
+    /// The file that the fleet names; none for those of the user.
+    pub named: Option<PathBuf>,
+    /// The user's: `$KUBECONFIG`, split, or `~/.kube/config`.
+    pub own: Vec<PathBuf>,
+    /// The repository that is planned: no credential configuration is read from it.
+    pub planned: Option<PathBuf>,
+}
+
+/// Why there is no access by a context.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("Reading context `{context}` of the kubeconfig failed: {why}")]
+pub struct KubeconfigError {
+    /// The context.
+    pub context: String,
+    /// Why, the file included.
+    pub why: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+struct Wrong {
+    why: String,
+    hint: Option<String>,
+}
+
+fn wrong(why: impl Into<String>) -> Wrong {
+    Wrong {
+        why: why.into(),
+        hint: None,
+    }
+}
+
+/// Reads the context called `context`. The file's current context is not looked at.
+///
+/// # Errors
+/// No such file or context, a file inside of the planned repository, an exec plugin other than `aws eks get-token`,
+/// verification of certificates switched off, or anything that is not understood.
+pub fn read_kubeconfig(
+    context: &str,
+    source: &KubeconfigSource,
+) -> Result<Access, KubeconfigError> {
+    read(context, source).map_err(|Wrong { why, hint }| KubeconfigError {
+        context: context.to_owned(),
+        why,
+        hint,
+    })
+}
+
+fn read(context: &str, source: &KubeconfigSource) -> Result<Access, Wrong> {
+    let candidates: Vec<&PathBuf> = match &source.named {
+        Some(named) => vec![named],
+        None => source
+            .own
+            .iter()
+            .filter(|path| files::is_file(path))
+            .collect(),
+    };
+    if candidates.is_empty() {
+        return Err(Wrong {
+            why: "there is no kubeconfig: neither does the fleet name one, nor has the user one".to_owned(),
+            hint: Some(
+                "write `live: {kubernetes: {context: NAME, kubeconfig: FILE}}`, or for EKS: `aws eks update-kubeconfig --name NAME --alias NAME`".to_owned(),
+            ),
+        });
+    }
+    let mut known: Vec<String> = Vec::new();
+    for path in candidates {
+        let file = load(path, source.planned.as_deref())?;
+        if let Some(entry) = named(&file, "contexts", context) {
+            return access(context, &file, entry, path);
+        }
+        known.extend(names(&file, "contexts"));
+    }
+    let shown: Vec<&str> = known.iter().take(20).map(String::as_str).collect();
+    Err(Wrong {
+        why: "there is no such context".to_owned(),
+        hint: Some(if shown.is_empty() {
+            "`kubectl config get-contexts` lists them; there is none".to_owned()
+        } else {
+            format!("name one of: {}", shown.join(", "))
+        }),
+    })
+}
+
+fn load(path: &Path, planned: Option<&Path>) -> Result<Value, Wrong> {
+    let shown = path.display();
+    let full = files::canonicalize(path).map_err(|error| wrong(error.to_string()))?;
+    if let Some(planned) = planned
+        && full.starts_with(planned)
+    {
+        return Err(Wrong {
+            why: format!(
+                "`{shown}` is inside of the repository that is planned, and a change under review must not say where credentials go"
+            ),
+            hint: Some("keep the kubeconfig outside of it, e.g. in ~/.kube".to_owned()),
+        });
+    }
+    let text =
+        files::read_text(&full, KUBECONFIG_BYTES_MAX).map_err(|error| wrong(error.to_string()))?;
+    let mut documents = crate::render::parse_yaml(&text, &shown.to_string())
+        .map_err(|error| wrong(format!("`{shown}` cannot be read: {}", first_line(&error))))?;
+    match (documents.pop(), documents.is_empty()) {
+        (Some(file @ Value::Object(_)), true) => Ok(file),
+        (Some(_) | None, _) => Err(wrong(format!(
+            "`{shown}` is no kubeconfig: one mapping is expected"
+        ))),
+    }
+}
+
+/// Errors of YAML quote the line that they are about, and a line of a kubeconfig may be a credential.
+fn first_line(error: &dyn std::fmt::Display) -> String {
+    let text = error.to_string();
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+fn list<'v>(file: &'v Value, key: &str) -> impl Iterator<Item = &'v Value> + use<'v> {
+    file.get(key)
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+}
+
+fn names(file: &Value, key: &str) -> Vec<String> {
+    list(file, key)
+        .filter_map(|entry| entry.get("name").and_then(Value::as_str))
+        .map(str::to_owned)
+        .collect()
+}
+
+fn named<'v>(file: &'v Value, key: &str, name: &str) -> Option<&'v Value> {
+    list(file, key).find(|entry| entry.get("name").and_then(Value::as_str) == Some(name))
+}
+
+fn text<'v>(value: &'v Value, key: &str) -> Option<&'v str> {
+    value
+        .get(key)
+        .and_then(Value::as_str)
+        .filter(|text| !text.is_empty())
+}
+
+fn access(context: &str, file: &Value, entry: &Value, path: &Path) -> Result<Access, Wrong> {
+    let shown = path.display().to_string();
+    let folder = files::parent_of(path);
+    let inner = entry.get("context").unwrap_or(&Value::Null);
+    let part = |key: &str, list: &str, inside: &str| -> Result<Value, Wrong> {
+        let name = text(inner, key)
+            .ok_or_else(|| wrong(format!("`{shown}`: the context names no {key}")))?;
+        let found = named(file, list, name)
+            .ok_or_else(|| wrong(format!("`{shown}`: there is no {key} `{name}`")))?;
+        Ok(found.get(inside).cloned().unwrap_or_default())
+    };
+    let cluster = part("cluster", "clusters", "cluster")?;
+    let user = part("user", "users", "user")?;
+    let endpoint = endpoint(&cluster)?;
+    if cluster.get("insecure-skip-tls-verify") == Some(&Value::Bool(true)) {
+        return Err(Wrong {
+            why: "it switches the verification of the server's certificate off (insecure-skip-tls-verify)".to_owned(),
+            hint: Some("give the authority instead: `certificate-authority-data`".to_owned()),
+        });
+    }
+    if text(&cluster, "proxy-url").is_some() {
+        return Err(wrong("`proxy-url` is not supported"));
+    }
+    let authority = match data(&cluster, "certificate-authority", &folder)? {
+        None => Vec::new(),
+        Some(pem) => certificates(&pem)?,
+    };
+    Ok(Access {
+        context: context.to_owned(),
+        shown,
+        endpoint,
+        authority,
+        server_name: text(&cluster, "tls-server-name").map(str::to_owned),
+        credentials: credentials(&user, &folder)?,
+    })
+}
+
+fn endpoint(cluster: &Value) -> Result<String, Wrong> {
+    let server = text(cluster, "server").ok_or_else(|| wrong("its cluster has no server"))?;
+    let server = server.trim_end_matches('/');
+    let rest = server
+        .strip_prefix("https://")
+        .or_else(|| loopback(server))
+        .ok_or_else(|| {
+            wrong(format!(
+                "`{server}` is not https: a token would go over it in the clear"
+            ))
+        })?;
+    if rest.contains('@') {
+        return Err(wrong("the server's URL holds credentials"));
+    }
+    Ok(server.to_owned())
+}
+
+/// What does not leave the machine may be in the clear: `world serve --insecure-http`.
+fn loopback(server: &str) -> Option<&str> {
+    let rest = server.strip_prefix("http://")?;
+    let local = ["127.0.0.1:", "[::1]:", "localhost:"];
+    local
+        .iter()
+        .any(|host| rest.starts_with(host))
+        .then_some(rest)
+}
+
+/// Reads `KEY-data` (base64), else the file `KEY`.
+fn data(value: &Value, key: &str, folder: &Path) -> Result<Option<Vec<u8>>, Wrong> {
+    let inline = format!("{key}-data");
+    if let Some(encoded) = text(value, &inline) {
+        let compact: String = encoded.split_whitespace().collect();
+        return STANDARD
+            .decode(compact)
+            .map(Some)
+            .map_err(|_| wrong(format!("`{inline}` is no base64")));
+    }
+    let Some(path) = text(value, key) else {
+        return Ok(None);
+    };
+    files::read_bounded(&folder.join(path), PART_BYTES_MAX)
+        .map(Some)
+        .map_err(|error| wrong(format!("`{key}`: {error}")))
+}
+
+/// Returns the certificates of a PEM file, DER.
+fn certificates(pem: &[u8]) -> Result<Vec<Vec<u8>>, Wrong> {
+    let (begin, end) = ("-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----");
+    let text = String::from_utf8_lossy(pem);
+    let mut found = Vec::new();
+    for block in text.split(begin).skip(1) {
+        let (inner, _) = block.split_once(end).ok_or_else(|| {
+            wrong("the certificate authority ends in the middle of a certificate")
+        })?;
+        let compact: String = inner.split_whitespace().collect();
+        let der = STANDARD
+            .decode(compact)
+            .map_err(|_| wrong("the certificate authority is no PEM"))?;
+        found.push(der);
+    }
+    if found.is_empty() {
+        return Err(wrong("the certificate authority holds no certificate"));
+    }
+    Ok(found)
+}
+
+fn credentials(user: &Value, folder: &Path) -> Result<Credentials, Wrong> {
+    for key in [
+        "auth-provider",
+        "as",
+        "as-uid",
+        "as-groups",
+        "as-user-extra",
+        "username",
+        "password",
+    ] {
+        if user.get(key).is_some_and(|value| !value.is_null()) {
+            return Err(Wrong {
+                why: format!("`{key}` of its user is not supported"),
+                hint: Some("use a token, a client certificate, or `aws eks get-token`".to_owned()),
+            });
+        }
+    }
+    if let Some(exec) = user.get("exec").filter(|exec| !exec.is_null()) {
+        return plugin(exec);
+    }
+    if let Some(file) = text(user, "tokenFile") {
+        return Ok(Credentials::TokenFile(folder.join(file)));
+    }
+    if let Some(token) = text(user, "token") {
+        return Ok(Credentials::Token(Secret::new(token.to_owned())));
+    }
+    let certificate = data(user, "client-certificate", folder)?;
+    let key = data(user, "client-key", folder)?;
+    match (certificate, key) {
+        (Some(certificate), Some(key)) => Ok(Credentials::Certificate {
+            certificate,
+            key: Secret::new(String::from_utf8_lossy(&key).into_owned()),
+        }),
+        (None, None) => Ok(Credentials::None),
+        (Some(_), None) | (None, Some(_)) => Err(wrong(
+            "a client certificate and its key come together, and one is missing",
+        )),
+    }
+}
+
+/// Takes `aws eks get-token` with options that say which cluster and who, and nothing else.
+fn plugin(exec: &Value) -> Result<Credentials, Wrong> {
+    let command = text(exec, "command").unwrap_or_default();
+    let refused = |why: String| {
+        Wrong {
+        why,
+        hint: Some(
+            "the one plugin that is run is `aws eks get-token`: `aws eks update-kubeconfig --name NAME --alias NAME` writes it".to_owned(),
+        ),
+    }
+    };
+    if command != "aws" {
+        return Err(refused(format!(
+            "its user runs the plugin `{command}`, and only `aws`, found on PATH, is run"
+        )));
+    }
+    let argv: Vec<String> = list(exec, "args")
+        .map(|word| word.as_str().map(str::to_owned))
+        .collect::<Option<_>>()
+        .ok_or_else(|| refused("an argument of its plugin is no text".to_owned()))?;
+    let mut plain = Vec::new();
+    let mut words = argv.iter();
+    while let Some(word) = words.next() {
+        if !word.starts_with('-') {
+            plain.push(word.as_str());
+            continue;
+        }
+        let (option, value) = match word.split_once('=') {
+            Some((option, value)) => (option, Some(value.to_owned())),
+            None => (word.as_str(), words.next().cloned()),
+        };
+        let good = value.is_some_and(|value| !value.is_empty() && !value.starts_with('-'));
+        if !WITH_VALUE.contains(&option) || !good {
+            return Err(refused(format!(
+                "`{word}` is no option that its plugin may have"
+            )));
+        }
+    }
+    if plain != ["eks", "get-token"] {
+        return Err(refused(format!(
+            "its plugin is `aws {}`, not `aws eks get-token`",
+            plain.join(" ")
+        )));
+    }
+    let mut env = Vec::new();
+    for entry in list(exec, "env") {
+        let (name, value) = (text(entry, "name"), text(entry, "value"));
+        let (Some(name), Some(value)) = (name, value) else {
+            continue;
+        };
+        if !VARIABLES.contains(&name) {
+            return Err(refused(format!("its plugin sets the variable `{name}`")));
+        }
+        env.push((name.to_owned(), value.to_owned()));
+    }
+    Ok(Credentials::Plugin { argv, env })
+}
