@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! drive ─ActionCall─▶ Actuator ─┬─ tools ─▶ process ─▶ eksctl          (a real cluster)
-//!                               └─ world ─▶ eks, kube, eksctl's stand-in (the embedded world)
+//!                               └─ world ─▶ eks, kubernetes, eksctl's stand-in (the embedded world)
 //! ```
 //!
 //! An actuator decides nothing. It does one action, byte for byte, and returns

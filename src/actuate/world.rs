@@ -216,7 +216,7 @@ impl WorldActuator {
     fn patch(&mut self, verb: &str, object: &str, body: &Value) -> Claim {
         let answer = self
             .place
-            .change(|world| stairway_world::kube::act(world, verb, object, body));
+            .change(|world| stairway_world::kubernetes::act(world, verb, object, body));
         match answer {
             Ok(Ok(())) => claim(true, format!("{verb} {object}")),
             Ok(Err(error)) => claim(false, error.to_string()),

@@ -203,7 +203,7 @@ impl Ports for SimPorts<'_> {
             } => self.api(operation, input, &call.token),
             Action::Kube {
                 verb, object, body, ..
-            } => match stairway_world::kube::act(&mut self.world, verb, object, body) {
+            } => match stairway_world::kubernetes::act(&mut self.world, verb, object, body) {
                 Ok(()) => claim(true, "done", ""),
                 Err(error) => claim(false, &error.to_string(), ""),
             },
