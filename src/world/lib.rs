@@ -20,7 +20,7 @@
 //! |---|---|
 //! | `clock` | the queue of events and the bookkeeping |
 //! | `plane`, `groups`, `roll`, `addons` | what EKS and CloudFormation do |
-//! | `nodes`, `pods` | what Kubernetes and the autoscaler do |
+//! | `nodes`, `pods`, `drain` | what Kubernetes and the autoscaler do |
 //! | `faults`, `weather` | misbehaviours, and those that come by themselves |
 //! | `watch` | mishaps: what no run may ever cause |
 //! | `eks`, `kubernetes`, `tools` | the doors |
@@ -31,6 +31,7 @@ mod addons;
 mod clock;
 mod dice;
 pub mod door;
+mod drain;
 pub mod eks;
 mod faults;
 mod files;

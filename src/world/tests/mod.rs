@@ -1,5 +1,6 @@
 //! What the world promises, in sentences.
 
+mod drains;
 mod dynamics;
 mod faults;
 mod world_files;
