@@ -146,7 +146,7 @@ fn what_the_world_refuses_is_a_claim_in_its_words() {
         argv: vec!["destroy".to_owned()],
         files: Vec::new(),
     };
-    let kube = Action::Kube {
+    let patch = Action::Kube {
         verb: "patch".to_owned(),
         object: "daemonsets/kube-system/none".to_owned(),
         body: json!({}),
@@ -160,7 +160,7 @@ fn what_the_world_refuses_is_a_claim_in_its_words() {
         (aws("ec2", "TerminateInstances"), "no service `ec2`"),
         (run("kubectl"), "no tool `kubectl`"),
         (run(EKSCTL), "exit 1"),
-        (kube, "NotFound"),
+        (patch, "NotFound"),
     ] {
         let (claim, _) = act(&mut stage, action, &|| Interrupt::None);
         assert!(!claim.ok && claim.said.contains(word), "{word}: {claim:?}");

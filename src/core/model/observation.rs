@@ -277,11 +277,17 @@ pub struct Pod {
 }
 
 impl Pod {
-    /// Returns true for a pod that a drain leaves alone.
+    /// Returns true for a pod that a drain leaves alone: a DaemonSet's, or a static pod of its node.
     pub fn is_daemon(&self) -> bool {
-        self.owner
-            .value()
-            .is_some_and(|owner| owner.starts_with("DaemonSet/"))
+        let owner = self.owner.value();
+        owner.is_some_and(|owner| owner.starts_with("DaemonSet/")) || self.is_static()
+    }
+
+    /// Returns true for what stands for a static pod in the API: the kubelet runs it from a file and
+    /// names its node as the owner (Kubernetes, Create static Pods), so an eviction changes nothing.
+    pub fn is_static(&self) -> bool {
+        let owner = self.owner.value();
+        owner.is_some_and(|owner| owner.starts_with("Node/"))
     }
 }
 

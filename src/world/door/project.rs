@@ -288,7 +288,12 @@ fn pod_picture(world: &World, pod: &Pod) -> Value {
         } else {
             "v1"
         };
-        meta["generateName"] = json!(format!("{name}-"));
+        if pod.is_static() {
+            // By this annotation clients tell mirror pods (kubernetes/kubectl, pkg/drain/filters.go).
+            meta["annotations"] = json!({"kubernetes.io/config.mirror": pod.name});
+        } else {
+            meta["generateName"] = json!(format!("{name}-"));
+        }
         meta["ownerReferences"] = json!([{
             "apiVersion": version, "kind": kind, "name": name, "controller": true, "blockOwnerDeletion": true,
         }]);

@@ -2,7 +2,7 @@
 
 use super::super::{Binding, Door, DoorFault, DoorOptions, Reply, Request, Subject, Trouble, User};
 use super::stage::{ADMIN, Stage, cluster};
-use crate::{Fault, Misbehaviour, kube};
+use crate::{Fault, Misbehaviour, kubernetes};
 use serde_json::{Value, json};
 use stairway_core::model::Known;
 
@@ -74,7 +74,7 @@ fn what_a_tool_does_to_the_world_is_an_event_and_labels_of_clients_stay() {
     let from = stage.door.revision();
     let mut watch = stage.watch(&format!("{NODES}?watch=1&resourceVersion={from}"));
     let body = json!({"addOrUpdateTaints": [{"key": "stairway/phase-out"}]});
-    kube::act(
+    kubernetes::act(
         &mut stage.world,
         "patch-nodes",
         "nodes?nodegroup=blue",
