@@ -18,6 +18,8 @@ fn world() -> World {
         name: "small".to_owned(),
         region: String::new(),
         account_id: None,
+        endpoint: None,
+        certificate_authority: None,
     };
     let mut seen = Observation::unknown(id, "test");
     seen.nodes = Known::Value(vec![Node {

@@ -102,6 +102,12 @@ pub struct ClusterId {
     /// The AWS account, when known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account_id: Option<String>,
+    /// The endpoint by which its Kubernetes API was read, when it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// `sha256:` and the hex digest of the authority's certificates, DER, that its API server was verified by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate_authority: Option<String>,
 }
 
 /// The control plane as DescribeCluster tells it.

@@ -42,6 +42,8 @@ pub(super) fn write_out(
                 .clone()
                 .unwrap_or_else(|| "111122223333".to_owned()),
         ),
+        endpoint: None,
+        certificate_authority: None,
     };
     let created = cluster.created_at.unwrap_or_else(|| start.plus_days(-365));
     if created > start {

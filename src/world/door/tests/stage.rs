@@ -148,6 +148,8 @@ pub(super) fn cluster() -> World {
         name: "recorded".to_owned(),
         region: String::new(),
         account_id: None,
+        endpoint: None,
+        certificate_authority: None,
     };
     let mut seen = Observation::unknown(id, "test");
     let start: Timestamp = START.parse().expect("a time");
