@@ -682,6 +682,11 @@ impl Observation {
             self.subnets.items().iter().map(|s| &s.id),
             &mut found,
         );
+        let webhooks = self.webhooks.items().iter();
+        let webhooks: Vec<String> = webhooks
+            .map(|one| format!("{} {}", one.kind.to_lowercase(), one.key()))
+            .collect();
+        duplicates("webhook", webhooks.iter(), &mut found);
         if !self.nodegroups.is_unknown() {
             for node in self.nodes.items() {
                 if let Some(group) = &node.nodegroup

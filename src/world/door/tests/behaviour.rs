@@ -451,7 +451,7 @@ fn roles_bind_verbs_resources_names_and_namespaces() {
         );
     }
     let asked = door.asked();
-    assert_eq!(asked.len(), 9, "every request for a resource is noted");
+    assert_eq!(asked.len(), 11, "every request is noted");
     assert_eq!(
         (
             asked[4].verb.as_str(),
