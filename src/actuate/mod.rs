@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! drive ─ActionCall─▶ Actuator ─┬─ tools ─▶ process ─▶ eksctl          (a real cluster)
+//!                               ├─ kubernetes ─▶ its API server        (a real cluster)
 //!                               └─ world ─▶ eks, kubernetes, eksctl's stand-in (the embedded world)
 //! ```
 //!
@@ -10,6 +11,7 @@
 //! the live cluster by others.
 
 mod interrupts;
+pub mod kubernetes;
 mod output;
 mod process;
 pub mod stand_in;
