@@ -29,6 +29,7 @@
 
 mod cluster;
 mod drain;
+mod drain_action;
 mod drain_words;
 mod existing;
 mod fleet;
