@@ -455,12 +455,7 @@ impl SimPorts<'_> {
     }
 
     /// A drain is done by this process itself: it ends when the process does.
-    fn kubernetes(
-        &mut self,
-        verb: &str,
-        object: &str,
-        body: &Value,
-    ) -> Result<Claim, PortError> {
+    fn kubernetes(&mut self, verb: &str, object: &str, body: &Value) -> Result<Claim, PortError> {
         let mut running = kubernetes::Running::start(&mut self.world, verb, object, body);
         let mut output = String::new();
         loop {

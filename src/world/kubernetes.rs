@@ -182,7 +182,11 @@ impl Running {
                 None => {
                     let left = draining.deadline.seconds_since(world.now);
                     if left > 0 {
-                        let pause = if draining.hangs { HANGS } else { EVICTION_RETRY };
+                        let pause = if draining.hangs {
+                            HANGS
+                        } else {
+                            EVICTION_RETRY
+                        };
                         let left = u32::try_from(left).unwrap_or(pause);
                         self.phase = Phase::Drains(draining);
                         return Turn::Waits {
@@ -309,24 +313,26 @@ impl Running {
         }
     }
 
-    fn timed_out(
-        &mut self,
-        draining: &Draining,
-        world: &World,
-    ) -> Result<String, KubeError> {
+    fn timed_out(&mut self, draining: &Draining, world: &World) -> Result<String, KubeError> {
         let group = &draining.drain.group;
         let after = say_seconds(u64::try_from(draining.timeout).unwrap_or(0));
         if draining.hangs {
             return refuse(
                 "",
-                format!("draining nodegroup `{group}` failed: the API server told nothing more, for {after}"),
+                format!(
+                    "draining nodegroup `{group}` failed: the API server told nothing more, for {after}"
+                ),
             );
         }
         let left = left_behind(draining, world);
         self.say(&format!(
             "nodes of nodegroup {group} stay cordoned; nothing else is evicted"
         ));
-        let pods = if left.len() == 1 { "pod is" } else { "pods are" };
+        let pods = if left.len() == 1 {
+            "pod is"
+        } else {
+            "pods are"
+        };
         let mut message = format!(
             "draining nodegroup `{group}` failed after {after}: {} {pods} left: {}. Its nodes stay cordoned",
             left.len(),
@@ -354,7 +360,10 @@ struct Asked {
 impl Asked {
     fn read(body: &Value) -> Result<Self, KubeError> {
         let keys = body.as_object().into_iter().flat_map(|map| map.keys());
-        if let Some(word) = keys.into_iter().find(|key| !DRAIN_WORDS.contains(&key.as_str())) {
+        if let Some(word) = keys
+            .into_iter()
+            .find(|key| !DRAIN_WORDS.contains(&key.as_str()))
+        {
             return refuse("Invalid", format!("drain-nodes has no word `{word}`"));
         }
         let number = |key: &str| body.get(key).and_then(Value::as_u64).filter(|n| *n > 0);
@@ -377,7 +386,12 @@ fn bare_pods(world: &World, group: &str) -> Vec<String> {
     let mut bare = world.cluster.pods_of(group);
     bare.retain(|pod| pod.owner == stairway_core::model::Known::Absent);
     bare.iter()
-        .map(|pod| at(&crate::pods::key_of(pod), pod.node.as_deref().unwrap_or_default()))
+        .map(|pod| {
+            at(
+                &crate::pods::key_of(pod),
+                pod.node.as_deref().unwrap_or_default(),
+            )
+        })
         .collect()
 }
 

@@ -240,7 +240,8 @@ pub(super) fn drain(draft: &Draft<'_>, name: &str, group: &Group, to: &str) -> S
     let mut body = json!({"parallel": DRAIN_PARALLEL, "timeoutSeconds": DRAIN_WAIT_SECONDS});
     if super::drain::gives_up_bare_pods(draft, name) {
         body["barePods"] = json!(true);
-        let lost = "Pods without a controller go too, and nobody makes them again: a waiver accepts that.";
+        let lost =
+            "Pods without a controller go too, and nobody makes them again: a waiver accepts that.";
         step.reason.push(lost.to_owned());
     }
     step.actions = vec![on_nodes("drain-nodes", name, body)];
@@ -257,7 +258,11 @@ pub(super) fn drain(draft: &Draft<'_>, name: &str, group: &Group, to: &str) -> S
     let longest = draft.longest_drains.get(name).copied().unwrap_or(0);
     step.duration.max = step.duration.max.max(longest);
     step.rollback = Rollback::Inverse {
-        actions: vec![on_nodes("patch-nodes", name, json!({"unschedulable": false}))],
+        actions: vec![on_nodes(
+            "patch-nodes",
+            name,
+            json!({"unschedulable": false}),
+        )],
     };
     step.reversible_until = Some(format!("until `{name}` is deleted"));
     step

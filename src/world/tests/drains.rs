@@ -73,7 +73,10 @@ fn it_cordons_moves_pods_under_their_budget_and_can_be_undone() {
     let mut world = stage();
     let before = world.now;
     let (answer, heard) = drain(&mut world, &body());
-    assert_eq!(answer.expect("done"), "drained 2 nodes of nodegroup `core-a`");
+    assert_eq!(
+        answer.expect("done"),
+        "drained 2 nodes of nodegroup `core-a`"
+    );
     for words in [
         "cordoned node ",
         "evicting pod prod/core-a-app-",
@@ -135,14 +138,21 @@ fn a_budget_that_never_frees_ends_it_with_the_names_of_pods_node_and_budget() {
     let error = answer.expect_err("stuck").to_string();
     for words in [
         "draining nodegroup `core-a` failed after 1 h: 6 pods are left: `prod/core-a-app-",
-        &format!("on node `{}`, held by the disruption budget `prod/app` (The disruption budget app needs 6 healthy pods and has 6 currently)", first_node(&world)),
+        &format!(
+            "on node `{}`, held by the disruption budget `prod/app` (The disruption budget app needs 6 healthy pods and has 6 currently)",
+            first_node(&world)
+        ),
         "; and 3 more.",
         "Its nodes stay cordoned; see: kubectl -n prod describe pdb app",
     ] {
         assert!(error.contains(words), "{words}: {error}");
     }
     assert_eq!(heard.matches("evicting pod ").count(), 2, "{heard}");
-    assert_eq!(heard.matches(" for now: ").count(), 6, "each said once: {heard}");
+    assert_eq!(
+        heard.matches(" for now: ").count(),
+        6,
+        "each said once: {heard}"
+    );
     assert!(cordoned(&world));
     assert_eq!(left(&world).len(), 6, "nothing was forced");
 }
@@ -187,7 +197,11 @@ fn a_pod_without_a_controller_stops_it_before_anything_is_evicted() {
 fn daemons_and_static_pods_stay() {
     let mut world = stage();
     let node = first_node(&world);
-    add(&mut world, "agent-1", Known::Value("DaemonSet/agent".to_owned()));
+    add(
+        &mut world,
+        "agent-1",
+        Known::Value("DaemonSet/agent".to_owned()),
+    );
     add(&mut world, "static-1", Known::Value(format!("Node/{node}")));
     let (answer, heard) = drain(&mut world, &body());
     assert!(answer.is_ok(), "{answer:?}");
@@ -206,9 +220,19 @@ fn at_most_so_many_nodes_are_emptied_at_a_time() {
     let one = json!({"parallel": 1, "timeoutSeconds": 60});
     let (answer, heard) = drain(&mut world, &one);
     assert!(answer.is_err());
-    let nodes: Vec<String> = world.cluster.nodes_of("core-a").map(|n| n.name.clone()).collect();
-    assert!(heard.contains(&format!("on node {} for now", nodes[0])), "{heard}");
-    assert!(!heard.contains(&format!("on node {} for now", nodes[1])), "{heard}");
+    let nodes: Vec<String> = world
+        .cluster
+        .nodes_of("core-a")
+        .map(|n| n.name.clone())
+        .collect();
+    assert!(
+        heard.contains(&format!("on node {} for now", nodes[0])),
+        "{heard}"
+    );
+    assert!(
+        !heard.contains(&format!("on node {} for now", nodes[1])),
+        "{heard}"
+    );
 }
 
 #[test]
@@ -232,7 +256,12 @@ fn a_node_that_joins_meanwhile_is_cordoned_and_emptied_too() {
     crate::list(&mut world.cluster.pdbs)[0].allowed = Known::Value(0);
     let mut running = Running::start(&mut world, "drain-nodes", NODES, &body());
     assert!(matches!(running.turn(&mut world), Turn::Waits { .. }));
-    let mut late = world.cluster.nodes_of("core-a").next().expect("a node").clone();
+    let mut late = world
+        .cluster
+        .nodes_of("core-a")
+        .next()
+        .expect("a node")
+        .clone();
     "late.internal".clone_into(&mut late.name);
     late.unschedulable = false;
     crate::list(&mut world.cluster.nodes).push(late);
@@ -245,15 +274,24 @@ fn a_node_that_joins_meanwhile_is_cordoned_and_emptied_too() {
 fn a_body_that_says_something_else_is_refused_and_nothing_happens() {
     for (body, word) in [
         (json!({}), "needs `parallel`"),
-        (json!({"parallel": 2}), "needs `parallel` and `timeoutSeconds`"),
+        (
+            json!({"parallel": 2}),
+            "needs `parallel` and `timeoutSeconds`",
+        ),
         (json!({"parallel": 0, "timeoutSeconds": 60}), "at least 1"),
-        (json!({"parallel": 1, "timeoutSeconds": 60, "force": true}), "no word `force`"),
+        (
+            json!({"parallel": 1, "timeoutSeconds": 60, "force": true}),
+            "no word `force`",
+        ),
         (json!(null), "needs `parallel`"),
     ] {
         let mut world = stage();
         let (answer, _) = drain(&mut world, &body);
         let error = answer.expect_err("refused").to_string();
-        assert!(error.starts_with("Invalid: ") && error.contains(word), "{error}");
+        assert!(
+            error.starts_with("Invalid: ") && error.contains(word),
+            "{error}"
+        );
         assert!(!cordoned(&world), "{body}");
     }
     let mut world = stage();

@@ -118,13 +118,7 @@ fn unknown_words<'a>(body: &'a Value, known: &[&str]) -> Vec<&'a str> {
 }
 
 /// A drain says how many, how long and what it gives up, and nothing else.
-fn check_drain(
-    name: &str,
-    body: &Value,
-    step: &Step,
-    subject: &Subject<'_>,
-    faults: &mut Faults,
-) {
+fn check_drain(name: &str, body: &Value, step: &Step, subject: &Subject<'_>, faults: &mut Faults) {
     if step.kind != StepKind::DrainNodegroup {
         faults.add("law 6", step, "Draining is a step of its own.".to_owned());
     }
