@@ -1,7 +1,8 @@
 //! What the token of a served world may do.
 
 use serde_json::Value;
-use stairway_world::door::{Binding, DoorOptions, Subject, User};
+use stairway_core::codec::embedded::documents;
+use stairway_world::door::{Binding, DoorOptions, Subject, User, Yaml};
 
 /// A role.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,6 +57,10 @@ impl Role {
         DoorOptions {
             bindings: bindings.collect(),
             users: vec![user],
+            yaml: Some(Yaml(|text| match documents(text)?.as_slice() {
+                [one] => Some(one.clone()),
+                _ => None,
+            })),
             ..DoorOptions::default()
         }
     }
