@@ -155,7 +155,7 @@ fn pods(node: &Node, rng: &mut Rng) -> Vec<Pod> {
         ]),
         cpu_millis: Known::Value(100),
         memory_mib: Known::Value(256),
-        volume_zones: Vec::new(),
+        volume_zones: Known::Value(Vec::new()),
         tolerates_everything: false,
         waiting: None,
         ..Pod::default()

@@ -220,11 +220,11 @@ impl World {
                 None => node.taints.is_empty(),
             };
             let tolerated = stays && !closed_to_newcomers(node) || pod.tolerates_everything;
-            let zoned = pod.volume_zones.is_empty()
+            let zoned = pod.volume_zones.items().is_empty()
                 || node
                     .zone
                     .value()
-                    .is_none_or(|zone| pod.volume_zones.contains(zone));
+                    .is_none_or(|zone| pod.volume_zones.items().contains(zone));
             let room = load.get(node.name.as_str()).copied().unwrap_or(0) < PODS_PER_NODE;
             open && tolerated && zoned && room && self.carries(node, pod)
         };

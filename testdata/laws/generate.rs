@@ -405,7 +405,7 @@ fn pod(name: &str, node: &str, owner: Option<&str>) -> Pod {
         labels: BTreeMap::from([("app".to_owned(), "other".to_owned())]),
         cpu_millis: Known::default(),
         memory_mib: Known::default(),
-        volume_zones: Vec::new(),
+        volume_zones: Known::Value(Vec::new()),
         tolerates_everything: false,
         waiting: None,
         ..Pod::default()

@@ -221,6 +221,7 @@ fn shuffled_observation(rng: &mut Rng, observed: &Observation) -> Observation {
     mix(rng, &mut copy.pdbs);
     mix(rng, &mut copy.insights);
     mix(rng, &mut copy.deprecated_apis);
+    mix(rng, &mut copy.webhooks);
     mix(rng, &mut copy.subnets);
     if let Known::Value(groups) = &mut copy.nodegroups {
         for group in groups {

@@ -1,5 +1,6 @@
 //! The nouns of the field as values with invariants.
 
+mod admission;
 mod budget;
 mod canonical;
 pub mod clusterconfig;
@@ -12,6 +13,7 @@ mod shell;
 mod time;
 mod version;
 
+pub use admission::{MappedRole, Webhook};
 pub use condition::{Condition, PodSelector, glob_matches};
 pub use digest::{Digest, canonical_bytes};
 pub use known::Known;

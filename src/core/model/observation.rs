@@ -1,6 +1,8 @@
 //! A picture of a live cluster: every fact is a value, absent, or unknown with a reason.
 
-use super::{AddonVersion, Known, KubeMinor, KubeVersion, Timestamp, canonical_bytes};
+use super::{
+    AddonVersion, Known, KubeMinor, KubeVersion, MappedRole, Timestamp, Webhook, canonical_bytes,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
@@ -62,6 +64,15 @@ pub struct Observation {
     /// Deprecated APIs that were asked for, from the API server's own metrics.
     #[serde(default, skip_serializing_if = "Known::is_unknown_by_default")]
     pub deprecated_apis: Known<Vec<DeprecatedApi>>,
+    /// Admission webhooks.
+    #[serde(default, skip_serializing_if = "Known::is_unknown_by_default")]
+    pub webhooks: Known<Vec<Webhook>>,
+    /// `mapRoles` of the ConfigMap `kube-system/aws-auth`, in its order; absent without that ConfigMap.
+    #[serde(default, skip_serializing_if = "Known::is_unknown_by_default")]
+    pub aws_auth: Known<Vec<MappedRole>>,
+    /// How many entries its `mapUsers` has; absent without that ConfigMap. Who they are is not kept.
+    #[serde(default, skip_serializing_if = "Known::is_unknown_by_default")]
+    pub aws_auth_users: Known<u32>,
     /// Quotas that bound a plan, by name: `managed-nodegroups-per-cluster`.
     #[serde(default)]
     pub quotas: Known<BTreeMap<String, u32>>,
@@ -249,8 +260,8 @@ pub struct Pod {
     #[serde(default)]
     pub memory_mib: Known<u32>,
     /// Zones of its volumes; empty without zonal volumes.
-    #[serde(default)]
-    pub volume_zones: Vec<String>,
+    #[serde(default, skip_serializing_if = "Known::is_unknown_by_default")]
+    pub volume_zones: Known<Vec<String>>,
     /// True when a toleration without key and effect lets it return to any node.
     #[serde(default)]
     pub tolerates_everything: bool,
@@ -489,6 +500,9 @@ impl Observation {
             addon_versions: Known::default(),
             insights: Known::default(),
             deprecated_apis: Known::default(),
+            webhooks: Known::default(),
+            aws_auth: Known::default(),
+            aws_auth_users: Known::default(),
             quotas: Known::default(),
             subnets: Known::default(),
             past_nodegroups: BTreeSet::new(),
@@ -514,6 +528,10 @@ impl Observation {
         sort(&mut self.subnets, |s| s.id.clone());
         sort(&mut self.deprecated_apis, |a| {
             (a.group_version.clone(), a.resource.clone())
+        });
+        // The entries of aws-auth keep their order: the last one for a role counts.
+        sort(&mut self.webhooks, |w| {
+            (w.kind.clone(), w.configuration.clone(), w.name.clone())
         });
         if let Known::Value(groups) = &mut self.nodegroups {
             for group in groups.iter_mut() {
@@ -549,7 +567,12 @@ impl Observation {
             node.taints.sort();
         }
         for pod in items_of(&mut self.pods) {
-            pod.volume_zones.sort();
+            let zones = items_of(&mut pod.volume_zones);
+            zones.sort();
+        }
+        for webhook in items_of(&mut self.webhooks) {
+            webhook.resources.sort();
+            webhook.resources.dedup();
         }
         for update in items_of(&mut self.updates) {
             update.errors.sort();

@@ -629,18 +629,19 @@ fn quota_blocker(draft: &mut Draft<'_>, subject: &str) -> Vec<BlockedBy> {
     draft.block(found)
 }
 
-/// R7: the last core group stays.
+/// R7: the last core group stays; and no entry of `aws-auth` goes that other nodes need.
 pub(super) fn blockers_of_delete(
     draft: &mut Draft<'_>,
     name: &str,
     group: &Group,
 ) -> Vec<BlockedBy> {
+    let mut blockers = findings::aws_auth::shared_role(draft, name);
     // A core group without nodes holds nothing.
     let other_core = draft.groups.iter().any(|(other, g)| {
         g.core && other != name && (g.nodes != Some(0) || group.nodes == Some(0))
     });
     if !group.core || other_core {
-        return Vec::new();
+        return blockers;
     }
     let mut found = finding(
         "STW-R7-LAST-CORE",
@@ -651,5 +652,6 @@ pub(super) fn blockers_of_delete(
     found.message =
         format!("`{name}` is the last core group; nothing would run the hub's services.");
     found.remedy = "Declare another core group first.".to_owned();
-    draft.block(found)
+    blockers.extend(draft.block(found));
+    blockers
 }

@@ -264,7 +264,7 @@ fn activity_is_a_namespace_and_all_of_its_labels() {
         labels: BTreeMap::from([("component".to_owned(), "singleuser-server".to_owned())]),
         cpu_millis: Known::default(),
         memory_mib: Known::default(),
-        volume_zones: Vec::new(),
+        volume_zones: Known::Value(Vec::new()),
         tolerates_everything: false,
         waiting: None,
         ..Pod::default()

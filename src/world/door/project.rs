@@ -323,7 +323,7 @@ fn pod_picture(world: &World, pod: &Pod) -> Value {
     if pod.empty_dir.value() == Some(&true) {
         mounted.push(json!({"name": "scratch", "emptyDir": {}}));
     }
-    if !pod.volume_zones.is_empty() {
+    if !pod.volume_zones.items().is_empty() {
         let claim = json!({"claimName": claim_of(pod)});
         mounted.push(json!({"name": "volume", "persistentVolumeClaim": claim}));
     }
@@ -396,13 +396,13 @@ fn claim_of(pod: &Pod) -> String {
 
 /// A volume that lies in zones, and its claim.
 fn volumes(pod: &Pod) -> Vec<(Key, Value)> {
-    if pod.volume_zones.is_empty() {
+    if pod.volume_zones.items().is_empty() {
         return Vec::new();
     }
     let claim = claim_of(pod);
     let volume = format!("pv-{}-{claim}", pod.namespace);
     let zones = json!([{
-        "key": "topology.kubernetes.io/zone", "operator": "In", "values": pod.volume_zones,
+        "key": "topology.kubernetes.io/zone", "operator": "In", "values": pod.volume_zones.items(),
     }]);
     let persistent = json!({
         "kind": "PersistentVolume",

@@ -65,6 +65,10 @@ pub(super) fn write_out(
     observed.quotas = Known::Value(cluster.quotas.clone().unwrap_or_else(quotas));
     observed.insights = Known::Value(passing("UPGRADE_READINESS", version.next(), version.next()));
     observed.deprecated_apis = Known::Value(Vec::new());
+    observed.webhooks = Known::Value(Vec::new());
+    // Nodes of such a cluster have access entries (EKS, access entries).
+    observed.aws_auth = Known::Absent;
+    observed.aws_auth_users = Known::Absent;
     observed.addon_versions = Known::Value(on_offer(offers, version));
     add_addons(&mut observed, cluster)?;
     add_groups(&mut observed, cluster, version, created);
@@ -335,7 +339,7 @@ fn pod(namespace: &str, name: String, node: &Node, owner: Known<String>) -> Pod 
         labels: BTreeMap::new(),
         cpu_millis: Known::Value(100),
         memory_mib: Known::Value(128),
-        volume_zones: Vec::new(),
+        volume_zones: Known::Value(Vec::new()),
         tolerates_everything: false,
         waiting: None,
         node_selector: Known::Value(BTreeMap::new()),

@@ -217,7 +217,7 @@ pub(super) static CASES: &[Case] = &[
         code: "STW-R8-ZONES",
         says: "a volume is in a zone in which the new group is not",
         comes_up: |scene| {
-            scene.pod("proxy-0").volume_zones = vec!["us-west-2c".to_owned()];
+            scene.pod("proxy-0").volume_zones = Known::Value(vec!["us-west-2c".to_owned()]);
             let zones = json!(["us-west-2a", "us-west-2b"]);
             scene
                 .declared("core-b")
@@ -225,7 +225,7 @@ pub(super) static CASES: &[Case] = &[
         },
         nearest_that_does_not: "the new group is in that zone too",
         stays_quiet: |scene| {
-            scene.pod("proxy-0").volume_zones = vec!["us-west-2c".to_owned()];
+            scene.pod("proxy-0").volume_zones = Known::Value(vec!["us-west-2c".to_owned()]);
             let zones = json!(["us-west-2a", "us-west-2c"]);
             scene
                 .declared("core-b")
@@ -238,13 +238,13 @@ pub(super) static CASES: &[Case] = &[
         comes_up: |scene| {
             scene.settings.prune = vec!["workers".to_owned()];
             scene.undeclare("workers");
-            scene.pod("batch-0").volume_zones = vec!["us-west-2d".to_owned()];
+            scene.pod("batch-0").volume_zones = Known::Value(vec!["us-west-2d".to_owned()]);
         },
         nearest_that_does_not: "its volume is where other groups have nodes",
         stays_quiet: |scene| {
             scene.settings.prune = vec!["workers".to_owned()];
             scene.undeclare("workers");
-            scene.pod("batch-0").volume_zones = vec!["us-west-2a".to_owned()];
+            scene.pod("batch-0").volume_zones = Known::Value(vec!["us-west-2a".to_owned()]);
         },
     },
     Case {

@@ -363,7 +363,7 @@ fn label(pod: &mut Pod, pair: (String, String)) {
 }
 
 fn zoned(pod: &mut Pod, zone: &str) {
-    pod.volume_zones = vec![zone.to_owned()];
+    pod.volume_zones = Known::Value(vec![zone.to_owned()]);
 }
 
 const fn tolerant(pod: &mut Pod) {

@@ -27,6 +27,7 @@
 //!
 //! What a subject may look like stands in [`SUBJECTS`].
 
+mod admission;
 mod cluster;
 mod drain;
 mod drain_words;
@@ -64,6 +65,7 @@ fn all() -> impl Iterator<Item = &'static Case> {
         .chain(readiness::CASES)
         .chain(cluster::CASES)
         .chain(fleet::CASES)
+        .chain(admission::CASES)
 }
 
 /// How subjects begin; the rest is a name.

@@ -475,6 +475,9 @@ fn observation(version: &str) -> Observation {
          "status": "PASSING"},
     ]));
     observed.deprecated_apis = Known::Value(Vec::new());
+    observed.webhooks = Known::Value(Vec::new());
+    observed.aws_auth = Known::Absent;
+    observed.aws_auth_users = Known::Absent;
     observed.workloads = Known::Value(Vec::new());
     observed.quotas = read(json!({"managed-nodegroups-per-cluster": 30}));
     observed.subnets = read(json!([
@@ -514,6 +517,7 @@ fn pods() -> Vec<Pod> {
         json!({
             "namespace": namespace, "name": name, "node": node, "owner": owner, "labels": labels,
             "cpu_millis": 100, "memory_mib": 128, "node_selector": {}, "empty_dir": false,
+            "volume_zones": [],
         })
     };
     let mut list = Vec::new();

@@ -152,7 +152,11 @@ impl Exodus<'_> {
             if homes.any(|home| home.takes(pod, &self.before, catalog, id)) {
                 continue;
             }
-            let zoned = pod.volume_zones.iter().map(|zone| format!("`{zone}`"));
+            let zoned = pod
+                .volume_zones
+                .items()
+                .iter()
+                .map(|zone| format!("`{zone}`"));
             zones.extend(zoned);
             let home = self.homes.first();
             let missing = home.map(|home| home.missing(pod, &self.before, catalog, id));

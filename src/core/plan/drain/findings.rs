@@ -162,7 +162,7 @@ impl Exodus<'_> {
             match missing {
                 Some(missing) if missing.is_empty() => {
                     zoned.push(pod);
-                    zones.extend(pod.volume_zones.iter().cloned());
+                    zones.extend(pod.volume_zones.items().iter().cloned());
                 }
                 Some(missing) => {
                     pinned.push(pod);
@@ -405,7 +405,7 @@ pub(super) fn count(number: usize, noun: &str) -> String {
 }
 
 /// Names the first few, and counts the others.
-pub(super) fn some(names: &[String]) -> String {
+pub(in crate::plan) fn some(names: &[String]) -> String {
     match names {
         [] => String::new(),
         [one] => one.clone(),

@@ -162,11 +162,13 @@ impl Home {
         catalog: &Catalog,
         id: &ClusterId,
     ) -> bool {
-        let zoned = pod.volume_zones.is_empty()
-            || self
-                .zones
-                .as_ref()
-                .is_none_or(|zones| pod.volume_zones.iter().any(|zone| zones.contains(zone)));
+        let zoned = pod.volume_zones.items().is_empty()
+            || self.zones.as_ref().is_none_or(|zones| {
+                pod.volume_zones
+                    .items()
+                    .iter()
+                    .any(|zone| zones.contains(zone))
+            });
         zoned && self.missing(pod, before, catalog, id).is_empty()
     }
 

@@ -14,16 +14,19 @@ mod simulate;
 mod single;
 #[cfg(test)]
 mod tests;
+mod webhooks;
 
 use super::draft::Draft;
 use super::wire::{BlockedBy, Disruption};
 use crate::diff::normalize;
 use crate::model::{Known, LiveNodegroup, Observation, Pod};
 use crate::policy::settings::Strategy;
+pub(super) use findings::some;
 use homes::{Carries, Home, needed, zones_of};
 pub(super) use peak::{quota_source, remark};
 use simulate::{Played, Stage, comes_back, play};
 use std::collections::BTreeSet;
+pub(super) use webhooks::remark as remark_webhooks;
 
 /// Where the pods of a group can go.
 #[derive(Clone, Debug)]
@@ -176,6 +179,7 @@ pub(super) fn blockers(
     found.extend(exodus.of_pods(input.settings));
     found.extend(exodus.of_places(catalog));
     found.extend(exodus.of_room(catalog));
+    found.extend(exodus.of_webhooks());
     for what in exodus.unread(&played, catalog) {
         draft
             .unread
@@ -261,6 +265,13 @@ impl<'a> Exodus<'a> {
             moves && some(&|pod| pod.node_selector.is_unknown()),
             "what pods select their nodes by",
         );
+        note(
+            moves && some(&|pod| pod.volume_zones.is_unknown()),
+            "in which zones pods have volumes",
+        );
+        for what in webhooks::unread(self.observed) {
+            note(true, &what);
+        }
         if let Some(home) = self.successor() {
             note(
                 some(&|pod| pod.cpu_millis.is_unknown() || pod.memory_mib.is_unknown()),
@@ -272,7 +283,7 @@ impl<'a> Exodus<'a> {
                 listed && fit::free_addresses(self.observed, home).is_none(),
                 "how many addresses the subnets of the new group have free",
             );
-            let zoned = some(&|pod| !pod.volume_zones.is_empty());
+            let zoned = some(&|pod| !pod.volume_zones.items().is_empty());
             note(home.zones.is_none() && zoned, "the zones of the new group");
             for taint in home.taints.difference(&self.before.taints) {
                 let text = format!(

@@ -84,7 +84,12 @@ fn scale(pod: &Pod, maker: &str, replicas: usize) -> String {
 pub(super) fn more(observed: &Observation, pods: &[&Pod], by: u32) -> Option<String> {
     pods.iter().find_map(|pod| {
         let all = siblings(observed, pod);
-        if all.iter().any(|pod| !pod.volume_zones.is_empty()) {
+        let free = |pod: &&Pod| match &pod.volume_zones {
+            Known::Value(zones) => zones.is_empty(),
+            Known::Absent => true,
+            Known::Unknown(_) => false,
+        };
+        if !all.iter().all(free) {
             return None;
         }
         let wanted = all.len().saturating_add(by as usize);

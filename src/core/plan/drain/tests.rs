@@ -87,7 +87,7 @@ fn people(text: &str) -> Vec<Pod> {
                     "elsewhere" => one.node = Some("other".to_owned()),
                     "pending" => one.node = None,
                     "bare" => one.owner = Known::Absent,
-                    "lost" => one.volume_zones = vec!["nowhere".to_owned()],
+                    "lost" => one.volume_zones = Known::Value(vec!["nowhere".to_owned()]),
                     node => one.node = Some(node.to_owned()),
                 }
             }
@@ -254,8 +254,8 @@ fn budgets_and_pods_decide_how_a_drain_goes() {
             leaving: &leaving,
             budgets: &budgets,
             everyone: &pods,
-            lands: &|pod| pod.volume_zones.is_empty(),
-            settles: &|pod| pod.volume_zones.is_empty(),
+            lands: &|pod| pod.volume_zones.items().is_empty(),
+            settles: &|pod| pod.volume_zones.items().is_empty(),
         };
         assert_eq!(said(&play(&stage)), wanted, "{sentence}");
     }

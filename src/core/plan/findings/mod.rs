@@ -5,6 +5,7 @@
 //! | `cluster` | kubelets and kube-proxy against the control plane |
 //! | `support` | support dates and what they cost |
 //! | `apis` | APIs that a hop takes away, and how old EKS's word on them is |
+//! | `aws_auth` | roles that the ConfigMap lets in, and what eksctl takes out of it |
 //! | `addons` | the health of add-ons |
 //! | `groups` | the health of groups, and stacks that are half made |
 //! | `declared` | names, generations and files that git declares |
@@ -12,6 +13,7 @@
 
 pub(super) mod addons;
 pub(super) mod apis;
+pub(super) mod aws_auth;
 mod cluster;
 pub(super) mod declared;
 pub(super) mod groups;
@@ -40,6 +42,8 @@ pub(super) fn remark(draft: &mut Draft<'_>, to: Option<KubeMinor>) {
     apis::remark(draft, to);
     addons::remark(draft);
     groups::remark(draft);
+    aws_auth::remark(draft);
+    super::drain::remark_webhooks(draft);
     declared::remark(draft);
     // Last: it says what the waivers covered.
     owner::remark(draft);

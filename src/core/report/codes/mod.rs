@@ -1,5 +1,6 @@
 //! The pages behind `explain CODE`: rules and findings.
 
+mod admission;
 mod cluster;
 mod drain;
 mod findings;
@@ -54,6 +55,7 @@ pub fn pages() -> impl Iterator<Item = &'static Page> {
         .chain(drain::PAGES)
         .chain(cluster::PAGES)
         .chain(fleet::PAGES)
+        .chain(admission::PAGES)
 }
 
 /// Returns the page of `code`, whatever its case.
