@@ -4,7 +4,7 @@
 //! characters before it is shown, and stands behind a bar so that it cannot pass for our words.
 
 use super::ambient::Ambient;
-use super::progress::{BAR_FULL, Bars};
+use super::progress::{BAR_FULL, Bars, FAINT, GREEN, RED, STRONG, YELLOW};
 use crate::drive::{Finish, How, Report};
 use serde::Serialize;
 use stairway_core::model::{Timestamp, say_seconds};
@@ -23,12 +23,6 @@ use plain::bare;
 const LINE_EVERY: Duration = Duration::from_secs(28);
 /// How often the bars move, and how exactly waiting is counted.
 const TICK: Duration = Duration::from_secs(1);
-/// SGR codes.
-const STRONG: &str = "1";
-const FAINT: &str = "2";
-const RED: &str = "31";
-const GREEN: &str = "32";
-const YELLOW: &str = "33";
 
 /// A step, as far as it is shown while it runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -210,7 +204,13 @@ impl Shown {
             every,
             color: false,
             unicode: true,
-            steps,
+            steps: steps
+                .into_iter()
+                .map(|face| StepFace {
+                    id: bare(&face.id),
+                    ..face
+                })
+                .collect(),
             done: 0,
             began: now,
             told: now,
@@ -388,8 +388,8 @@ impl Shown {
     fn draw(&self) {
         if let Form::Bars(bars) = &self.form {
             let [(run, run_text), (step, step_text)] = self.bars();
-            bars.show_run(run, run_text);
-            bars.show_step(step, step_text);
+            bars.show_run(run, &run_text);
+            bars.show_step(step, &step_text);
         }
     }
 

@@ -142,7 +142,7 @@ impl Write for Forgiving<'_> {
 
 /// Returns `text` without characters that steer a terminal or reorder what it shows, other than line
 /// breaks: it may quote a file under review.
-fn harmless(text: &str) -> String {
+pub(super) fn harmless(text: &str) -> String {
     text.chars()
         .map(|c| {
             if is_steering(c) && c != '\n' {

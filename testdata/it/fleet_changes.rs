@@ -49,23 +49,23 @@ fn staged_deleted_renamed_and_new_files_count() {
     let place = fleet();
     place.file(
         "clusters/maple.jsonnet",
-        "import '../shared/maple.jsonnet'\n",
+        "import '../common/maple.jsonnet'\n",
     );
-    place.file("shared/maple.jsonnet", &config("maple", "new"));
+    place.file("common/maple.jsonnet", &config("maple", "new"));
     commit(&place);
     let work = place.work();
     // A deleted import: the cluster fails, and it is this cluster that does.
-    std::fs::remove_file(work.join("shared/maple.jsonnet")).expect("removed");
+    std::fs::remove_file(work.join("common/maple.jsonnet")).expect("removed");
     let run = place
         .run(&["plan", "--changed-since", "HEAD", "--format", "json"])
         .expect(1);
     assert_eq!(run.json()["errors"][0]["name"], "maple");
     assert_eq!(names(&run.json()), Vec::<String>::new());
     // Renamed, and the importer with it: staged only.
-    place.file("shared/tree.jsonnet", &config("maple", "new"));
+    place.file("common/tree.jsonnet", &config("maple", "new"));
     place.file(
         "clusters/maple.jsonnet",
-        "import '../shared/tree.jsonnet'\n",
+        "import '../common/tree.jsonnet'\n",
     );
     let repository = git2::Repository::open(&work).expect("the repository");
     let mut index = repository.index().expect("an index");
@@ -77,9 +77,9 @@ fn staged_deleted_renamed_and_new_files_count() {
     assert_eq!(affected(&place, "HEAD").0, ["maple"]);
     // A new file that is not tracked yet.
     commit(&place);
-    place.file("clusters/elder.jsonnet", "import '../shared/new.jsonnet'\n");
+    place.file("clusters/elder.jsonnet", "import '../common/new.jsonnet'\n");
     commit(&place);
-    place.file("shared/new.jsonnet", &config("elder", "new"));
+    place.file("common/new.jsonnet", &config("elder", "new"));
     assert_eq!(affected(&place, "HEAD").0, ["elder"]);
 }
 
@@ -87,18 +87,18 @@ fn staged_deleted_renamed_and_new_files_count() {
 fn links_and_ignored_files_count() {
     let place = fleet();
     let work = place.work();
-    std::fs::create_dir_all(work.join("shared/one")).expect("a folder");
-    std::fs::create_dir_all(work.join("shared/two")).expect("a folder");
+    std::fs::create_dir_all(work.join("common/one")).expect("a folder");
+    std::fs::create_dir_all(work.join("common/two")).expect("a folder");
     for folder in ["one", "two"] {
-        place.file(&format!("shared/{folder}/x.libsonnet"), "{}\n");
+        place.file(&format!("common/{folder}/x.libsonnet"), "{}\n");
     }
-    let link = work.join("shared/current");
+    let link = work.join("common/current");
     std::os::unix::fs::symlink("one", &link).expect("a link");
     place.file(
         "clusters/maple.jsonnet",
         &config("maple", "new").replace(
             "lib.cluster",
-            "(import '../shared/current/x.libsonnet') + lib.cluster",
+            "(import '../common/current/x.libsonnet') + lib.cluster",
         ),
     );
     commit(&place);

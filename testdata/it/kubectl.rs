@@ -1,12 +1,12 @@
 //! A real kubectl at the door of a served world: what it prints is what it printed before a real API server.
 
-use crate::support::{Place, Run, is_set, read, testdata, top, write};
+use crate::support::{Place, Run, is_set, read, testdata, top, wait_for, write};
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// A server that its test forgot ends by itself.
 const IDLE: &str = "120";
@@ -121,18 +121,15 @@ impl Cluster {
         self.types(line).expect(0);
     }
 
-    /// Tries until a line prints what it should; controllers take a moment.
+    /// Types a line until it prints what it should; controllers take a moment.
     fn soon(&self, line: &str, wanted: &str) {
-        let begun = Instant::now();
-        loop {
+        wait_for(&format!("`{wanted}` of `{line}`"), || {
             let run = self.types(line);
             if run.stdout.trim() == wanted {
-                return;
+                return Ok(());
             }
-            let late = begun.elapsed() > Duration::from_secs(10);
-            assert!(!late, "{line}: {}{}", run.stdout, run.stderr);
-            std::thread::sleep(Duration::from_millis(50));
-        }
+            Err(format!("{}{}", run.stdout, run.stderr))
+        });
     }
 }
 

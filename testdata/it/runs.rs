@@ -1,18 +1,17 @@
 //! Whole runs with the real binary on the embedded world: kills, two at once, every refusal.
 
 use crate::approve::Desk;
-use crate::support::{DEMO_FLEET, Place, Run, demo, names_in, read, write};
+use crate::support::{DEMO_FLEET, Place, Run, demo, names_in, read, wait_for, wait_for_end, write};
 use serde_json::Value;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
 
 const WORLD: &str = "testdata/demo/worlds/demo.yaml";
 const STOPPED: i32 = 4;
 const REFUSED: i32 = 5;
 const PAUSED: i32 = 7;
-/// A run that needs longer on the slowest machine has stopped.
-const PATIENCE: Duration = Duration::from_secs(180);
+/// A run pauses once per bake and per wait for people; one that goes on after so many has no end.
+const PAUSES_MAX: usize = 60;
 
 /// A clone of the demo fleet whose tools answer at once, and its plans.
 pub(crate) struct Scene {
@@ -86,18 +85,23 @@ impl Scene {
         let id = self.id(cluster);
         let digest = approve(&id);
         let line = ["apply", &id, "--fleet", DEMO_FLEET, &digest, "--no-input"];
-        let child = self
+        let mut child = self
             .place
             .command(&line)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .expect("the binary starts");
-        let started = Instant::now();
-        while !self.journal(cluster).contains(until) {
-            assert!(started.elapsed() < PATIENCE, "the run does not begin");
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        wait_for(&format!("`{until}` in the journal of {cluster}"), || {
+            // Looked at first: what ended has written all that it will.
+            let over = child.try_wait().expect("a child").is_some();
+            let journal = self.journal(cluster);
+            if journal.contains(until) {
+                return Ok(());
+            }
+            assert!(!over, "the run is over without `{until}`: {journal}");
+            Err(journal)
+        });
         child
     }
 
@@ -138,8 +142,7 @@ impl Scene {
 
     /// Resumes until the run is over; pauses are waited out in virtual time.
     pub(crate) fn to_the_end(&self, cluster: &str) {
-        let started = Instant::now();
-        loop {
+        for _ in 0..PAUSES_MAX {
             let run = self.apply(cluster, &["--resume"]);
             match run.code {
                 0 => return,
@@ -150,8 +153,8 @@ impl Scene {
                 REFUSED if run.stderr.contains("run to its end") => return,
                 _ => panic!("exit {}: {}", run.code, run.stderr),
             }
-            assert!(started.elapsed() < PATIENCE, "{}", run.stderr);
         }
+        panic!("{PAUSES_MAX} pauses and no end: {}", self.journal(cluster));
     }
 }
 
@@ -196,7 +199,68 @@ fn plans_are_applied_and_leave_nothing_to_plan() {
     }
 }
 
-/// Law 4 with the real binary: SIGKILL at any time, resumed by another process, the same end.
+/// When a process is killed.
+#[derive(Clone, Copy, Debug)]
+enum Moment {
+    /// While it starts.
+    AtOnce,
+    /// Its journal has so many more lines.
+    Events(usize),
+    /// One more tool has begun to write its log: in the middle of an action.
+    Tool,
+}
+
+/// Each kind of event of a journal is the last one before a kill at some of these, in turn.
+const MOMENTS: [Moment; 7] = [
+    Moment::Events(1),
+    Moment::Tool,
+    Moment::Events(2),
+    Moment::AtOnce,
+    Moment::Events(3),
+    Moment::Tool,
+    Moment::Events(5),
+];
+
+/// How often a run is killed at the most before it may go to its end.
+const KILLS_MAX: usize = 25;
+
+impl Scene {
+    /// How many lines the journal has, and how many logs tools have begun.
+    fn traces(&self, cluster: &str) -> (usize, usize) {
+        let logs = self.dir(cluster).join("logs");
+        let logs = if logs.exists() {
+            names_in(&logs).len()
+        } else {
+            0
+        };
+        (self.journal(cluster).lines().count(), logs)
+    }
+
+    /// Kills a process at a moment; returns false when it ended before.
+    fn kill_at(&self, cluster: &str, moment: Moment, child: &mut Child) -> bool {
+        let (lines, logs) = self.traces(cluster);
+        let ended = wait_for(&format!("{moment:?} of {cluster}"), || {
+            let over = child.try_wait().expect("a child").is_some();
+            let (lines_now, logs_now) = self.traces(cluster);
+            let come = match moment {
+                Moment::AtOnce => true,
+                Moment::Events(more) => lines_now >= lines + more,
+                Moment::Tool => logs_now > logs,
+            };
+            if come || over {
+                return Ok(over);
+            }
+            Err(format!("{lines_now} lines and {logs_now} logs"))
+        });
+        if !ended {
+            child.kill().expect("killed");
+        }
+        wait_for_end("the killed process to end", child);
+        !ended
+    }
+}
+
+/// Law 4 with the real binary: SIGKILL at any moment, resumed by another process, the same end.
 #[test]
 fn a_run_that_is_killed_again_and_again_ends_like_one_that_is_not() {
     let cluster = "glacier";
@@ -211,8 +275,7 @@ fn a_run_that_is_killed_again_and_again_ends_like_one_that_is_not() {
     let digest = approve(&id);
     let mut killed = 0;
     let mut begun = false;
-    // Delays without a pattern: a fixed walk through 20 to 300 ms.
-    for turn in 0_u64..25 {
+    for moment in MOMENTS.into_iter().cycle().take(KILLS_MAX) {
         let mut line = vec!["apply", &id, "--fleet", DEMO_FLEET, &digest, "--no-input"];
         if begun {
             line.push("--resume");
@@ -224,13 +287,7 @@ fn a_run_that_is_killed_again_and_again_ends_like_one_that_is_not() {
             .stderr(Stdio::null())
             .spawn()
             .expect("the binary starts");
-        std::thread::sleep(Duration::from_millis(20 + turn * 97 % 280));
-        let ended = child.try_wait().expect("a child").is_some();
-        if !ended {
-            child.kill().expect("killed");
-            killed += 1;
-        }
-        child.wait().expect("gone");
+        killed += usize::from(rough.kill_at(cluster, moment, &mut child));
         begun = begun || rough.journal(cluster).contains("run-started");
         let status = rough
             .run("status", cluster, &["--format", "json"])
@@ -244,7 +301,10 @@ fn a_run_that_is_killed_again_and_again_ends_like_one_that_is_not() {
             passed.expect(0);
         }
     }
-    assert!(killed > 3, "only {killed} processes were killed");
+    assert!(
+        killed > MOMENTS.len(),
+        "only {killed} processes were killed"
+    );
     assert!(begun, "nothing was ever begun");
     rough.to_the_end(cluster);
     assert_eq!(rough.essence(cluster), smooth.essence(cluster));

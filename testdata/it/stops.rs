@@ -2,49 +2,63 @@
 
 use crate::approve::{Desk, key};
 use crate::runs::{Scene, approve};
-use crate::support::{DEMO_FLEET, Run, read, write};
+use crate::support::{DEMO_FLEET, Run, read, wait_for_end, write};
 use serde_json::Value;
 use stairway_core::approve::{Nonce, Signed, SigningKey, Statement, StatementKind};
 use stairway_core::model::Timestamp;
 use stairway_core::plan::wire::Plan;
 use std::process::{Child, Command};
-use std::time::{Duration, Instant};
 
 const STOPPED: i32 = 4;
 const REFUSED: i32 = 5;
-/// A process that an interrupt does not end within this time never ends.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// Seconds that an approval counts.
 const TWO_DAYS: u32 = 2 * 86_400;
 
-fn interrupt(child: &Child) {
-    let kill = format!("kill -INT {}", child.id());
+/// The two signals that ask a run to stop. Each counts by itself; two of one kind may become one
+/// on their way, when the first was not taken in yet.
+fn ask_to_stop(child: &Child, signal: &str) {
+    let kill = format!("kill -{signal} {}", child.id());
     let sent = Command::new("sh").args(["-c", &kill]).status();
     assert!(sent.expect("a shell").success());
 }
 
-/// The first interrupt finishes the unit, the second stops at once; the journal says so, and the
-/// run goes on from there.
+/// The events of a journal of this kind.
+fn events(journal: &str, event: &str) -> Vec<Value> {
+    let lines = journal
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    lines.filter(|one| one["event"] == event).collect()
+}
+
+/// The first request finishes the unit: the hop that it meets comes back by itself.
+#[test]
+fn one_interrupt_does_not_stop_a_hop_in_the_middle() {
+    for signal in ["INT", "TERM"] {
+        let scene = Scene::new(100);
+        let mut child = scene.begin("harbor", "step-intended");
+        ask_to_stop(&child, signal);
+        let status = wait_for_end("the end of the unit", &mut child);
+        let journal = scene.journal("harbor");
+        assert_eq!(status.code(), Some(STOPPED), "{signal}: {journal}");
+        let claims = events(&journal, "effect-returned");
+        assert!(!claims.is_empty(), "{signal}: nothing came back: {journal}");
+        for claim in claims {
+            assert_eq!(claim["claim"]["ok"], true, "{signal}: {claim}");
+            assert_ne!(claim["claim"]["stopped"], true, "{signal}: {claim}");
+        }
+        scene.to_the_end("harbor");
+    }
+}
+
+/// The second one stops at once; the journal says so, and the run goes on from there.
 #[test]
 fn a_second_interrupt_stops_at_once_and_the_run_can_be_resumed() {
     let scene = Scene::new(200);
     let mut child = scene.begin("harbor", "step-intended");
-    interrupt(&child);
-    std::thread::sleep(Duration::from_millis(300));
-    assert!(
-        child.try_wait().expect("a child").is_none(),
-        "one interrupt must not stop a hop in the middle"
-    );
-    interrupt(&child);
-    let started = Instant::now();
-    let code = loop {
-        if let Some(status) = child.try_wait().expect("a child") {
-            break status.code();
-        }
-        assert!(started.elapsed() < PATIENCE, "two interrupts do not end it");
-        std::thread::sleep(Duration::from_millis(20));
-    };
-    assert_eq!(code, Some(STOPPED), "{}", scene.journal("harbor"));
+    ask_to_stop(&child, "INT");
+    ask_to_stop(&child, "TERM");
+    let status = wait_for_end("the end after two interrupts", &mut child);
+    assert_eq!(status.code(), Some(STOPPED), "{}", scene.journal("harbor"));
     let journal = scene.journal("harbor");
     let last: Value = serde_json::from_str(journal.lines().last().expect("events")).expect("JSON");
     assert!(

@@ -3,8 +3,8 @@
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
-use std::time::Instant;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
 
 /// Columns of every line that the tests read.
 pub(crate) const COLUMNS: &str = "100";
@@ -12,6 +12,35 @@ pub(crate) const COLUMNS: &str = "100";
 pub(crate) const USAGE: i32 = 64;
 /// "Within seconds": three times what the render worker's clock allows would be no answer any more.
 pub(crate) const PATIENCE_SECONDS: u64 = 30;
+/// Between two looks of [`wait_for`]: short beside whatever a test waits for.
+const LOOK: Duration = Duration::from_millis(10);
+/// What has not come by then, on the slowest machine, never comes.
+const WAITED_MAX: Duration = Duration::from_secs(180);
+
+/// Looks until there is what the test waits for, and returns it: the one place where these tests sleep.
+///
+/// `look` gives what is seen instead when it is not there yet; a wait in vain fails with those words.
+pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Result<T, String>) -> T {
+    let begun = Instant::now();
+    loop {
+        match look() {
+            Ok(seen) => return seen,
+            Err(instead) => assert!(
+                begun.elapsed() < WAITED_MAX,
+                "waited in vain for {what}; instead: {instead}"
+            ),
+        }
+        std::thread::sleep(LOOK);
+    }
+}
+
+/// Waits until a process has ended.
+pub(crate) fn wait_for_end(what: &str, child: &mut Child) -> ExitStatus {
+    wait_for(what, || {
+        let ended = child.try_wait().expect("a child");
+        ended.ok_or_else(|| "it still runs".to_owned())
+    })
+}
 
 /// Returns the top of the repository.
 pub(crate) fn top() -> PathBuf {

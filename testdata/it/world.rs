@@ -1,6 +1,6 @@
 //! The embedded world with the real binary: its commands, its stand-in for eksctl, kills.
 
-use crate::support::{DEMO_FLEET, Place, USAGE, demo, files_below, read, write};
+use crate::support::{DEMO_FLEET, Place, USAGE, demo, files_below, read, wait_for, write};
 use serde_json::Value;
 use stairway::actuate::tools::{ToolCall, ToolRunner};
 use stairway::actuate::world::{Place as WorldPlace, WorldActuator, WorldTools};
@@ -280,6 +280,38 @@ fn the_binary_called_eksctl_is_its_stand_in() {
     assert!(complained.contains("stand-in"), "{complained}");
 }
 
+/// When a stand-in is killed; what is killed at an earlier moment than another begins less.
+#[derive(Clone, Copy, Debug)]
+enum Moment {
+    /// While it starts.
+    AtOnce,
+    /// It has made the file that it locks for its first change.
+    Locked,
+    /// Its first change is on the disk.
+    Begun,
+    /// The world's own clock has gone on by so many seconds.
+    Passed(i64),
+    /// It has ended.
+    Over,
+}
+
+impl Moment {
+    fn has_come(self, store: &WorldStore, start: i64) -> bool {
+        match self {
+            Self::AtOnce => true,
+            Self::Locked => store.snapshot().with_extension("json.lock").exists(),
+            Self::Begun => store.snapshot().exists(),
+            Self::Passed(seconds) => unix_time(store) >= start + seconds,
+            Self::Over => false,
+        }
+    }
+}
+
+fn unix_time(store: &WorldStore) -> i64 {
+    let now = store.with_world("harbor", |world| world.now);
+    now.expect("a whole world").unix()
+}
+
 /// Law 4 for the world itself: a kill between any two instructions leaves it whole.
 #[test]
 fn a_stand_in_that_is_killed_anywhere_leaves_a_whole_world_and_what_it_began_goes_on() {
@@ -288,37 +320,37 @@ fn a_stand_in_that_is_killed_anywhere_leaves_a_whole_world_and_what_it_began_goe
         let version = store.with_world("harbor", |world| world.version());
         version.expect("a whole world").map(|v| v.to_string())
     };
-    // Blindly, and counted from the moment at which the update was begun.
-    let blind = [0, 5, 15, 30, 60, 120].map(|wait| (false, wait));
-    let begun = [0, 3, 10, 20, 35, 60, 100].map(|wait| (true, wait));
-    for (wait_for_it, milliseconds) in blind.into_iter().chain(begun) {
+    // A hop takes eksctl some minutes of the world's time.
+    let passed = [1, 15, 30, 60, 120, 240, 480].map(Moment::Passed);
+    let early = [Moment::AtOnce, Moment::Locked, Moment::Begun];
+    for moment in early.into_iter().chain(passed).chain([Moment::Over]) {
         place.run(&["world", "reset", WORLD]).expect(0);
         let store = store(&place);
+        let start = unix_time(&store);
+        // A reset leaves it behind.
+        let _not_there = std::fs::remove_file(store.snapshot().with_extension("json.lock"));
         let mut child = stand_in(&place, Some("harbor"), &UPGRADE)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .expect("the binary runs");
-        for _ in 0..3000 {
-            if !wait_for_it || store.snapshot().exists() {
-                break;
+        wait_for(&format!("{moment:?}"), || {
+            let over = child.try_wait().expect("a child").is_some();
+            if over || moment.has_come(&store, start) {
+                return Ok(());
             }
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        std::thread::sleep(Duration::from_millis(milliseconds));
+            Err("the stand-in goes on".to_owned())
+        });
         child.kill().expect("a kill");
         child.wait().expect("an end");
         let began = store.snapshot().exists();
-        assert!(began || !wait_for_it, "the update was never begun");
+        let early = matches!(moment, Moment::AtOnce | Moment::Locked);
+        assert!(began || early, "{moment:?}: the update was never begun");
         store
             .change("harbor", |world| world.advance(7200))
             .expect("a whole world");
         let expected = if began { "1.34" } else { "1.33" };
-        assert_eq!(
-            version(&store).as_deref(),
-            Some(expected),
-            "{wait_for_it}, {milliseconds}"
-        );
+        assert_eq!(version(&store).as_deref(), Some(expected), "{moment:?}");
     }
 }
 

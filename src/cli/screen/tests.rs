@@ -142,6 +142,23 @@ fn elsewhere_each_event_is_a_line() {
 }
 
 #[test]
+fn the_id_of_a_step_steers_no_terminal() {
+    let (out, err) = (Captured::default(), Captured::default());
+    let hostile = StepFace {
+        id: "bake/a\u{1b}[2Jb\u{202e}c\n::d".to_owned(),
+        expected: 720,
+    };
+    let outlet = outlet(&out, &err, false);
+    let screen = Screen::to_outlet(outlet, time(0), vec![hostile]);
+    screen.show(time(0), &step_began(0, 1, 720));
+    screen.show(time(9), &done(0, "seen"));
+    drop(screen);
+    let text = err.text();
+    assert_eq!(text.matches("bake/abc ::d").count(), 2, "{text}");
+    assert_eq!(text.lines().count(), 2, "{text}");
+}
+
+#[test]
 fn programs_get_an_object_per_report() {
     let (out, err) = (Captured::default(), Captured::default());
     play(Screen::to_outlet(

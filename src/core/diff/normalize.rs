@@ -271,11 +271,13 @@ pub fn redact_addon(spec: &Map<String, Value>, catalog: &Catalog) -> Map<String,
         .collect()
 }
 
-/// Returns an observation in which no sensitive value is left, whoever recorded it.
+/// Returns an observation in which no sensitive value is left, whoever recorded it, and in which the
+/// lists that are sets have one order: who reads them in another order saw the same cluster.
 pub fn redact_observation(mut observed: Observation, catalog: &Catalog) -> Observation {
     if let Known::Value(groups) = &mut observed.nodegroups {
         for group in groups.iter_mut() {
             group.spec = redact(&group.spec, catalog);
+            sort_sets(&mut group.spec, catalog);
         }
     }
     if let Known::Value(addons) = &mut observed.addons {
@@ -285,6 +287,7 @@ pub fn redact_observation(mut observed: Observation, catalog: &Catalog) -> Obser
     }
     if let Known::Value(plane) = &mut observed.control_plane {
         plane.settings = redact(&plane.settings, catalog);
+        sort_sets(&mut plane.settings, catalog);
     }
     observed
 }

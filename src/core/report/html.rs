@@ -10,6 +10,7 @@ use super::explain::explain_step;
 use super::findings::groups;
 use super::later::{held_by, reasons};
 use super::layout::is_steering;
+use super::markup::entity;
 use super::summary::{set_heading, set_summary_line};
 use super::terminal::{is_quiet, journey, verdict};
 use super::words::{
@@ -62,10 +63,14 @@ fn draw(board: &Board) -> String {
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
+    let mut out = String::with_capacity(text.len());
+    for sign in text.chars() {
+        match entity(sign) {
+            Some(entity) => out.push_str(entity),
+            None => out.push(sign),
+        }
+    }
+    out
 }
 
 /// Text with what stands between backticks as code; a backtick without a partner stays one.

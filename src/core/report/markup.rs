@@ -1,4 +1,4 @@
-//! Text that Markdown shows as it is.
+//! Text that Markdown shows as it is, and the signs that HTML and XML act on.
 
 use super::layout::is_steering;
 use std::fmt::Write as _;
@@ -34,19 +34,30 @@ pub(super) fn fenced(language: &str, text: &str) -> String {
     format!("{fence}{language}\n{}\n{fence}\n", lines.join("\n"))
 }
 
+/// Returns what stands for a sign that HTML and XML act on, in text and between double quotes.
+///
+/// What a page does with other signs is its own business: Markdown also acts on `*` and `@`, a
+/// Markdown sentence keeps its quotes, and XML 1.0 cannot hold every sign.
+pub(super) const fn entity(sign: char) -> Option<&'static str> {
+    match sign {
+        '&' => Some("&amp;"),
+        '<' => Some("&lt;"),
+        '>' => Some("&gt;"),
+        '"' => Some("&quot;"),
+        _ => None,
+    }
+}
+
 /// Returns `text` for the inside of a raw HTML tag, where Markdown is not read but mentions are.
 pub(super) fn html(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for sign in one_line(text).chars() {
-        match sign {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '@' | '#' => {
+        match (entity(sign), sign) {
+            (Some(entity), _) => out.push_str(entity),
+            (None, '@' | '#') => {
                 let _ = write!(out, "{sign}<!-- -->");
             }
-            _ => out.push(sign),
+            (None, _) => out.push(sign),
         }
     }
     out
@@ -118,18 +129,18 @@ fn code(text: &str, in_cell: bool) -> String {
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for sign in text.chars() {
-        match sign {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '@' | '#' => {
+        match (entity(sign), sign) {
+            // A quote ends nothing in a sentence.
+            (_, '"') => out.push(sign),
+            (Some(entity), _) => out.push_str(entity),
+            (None, '@' | '#') => {
                 let _ = write!(out, "{sign}<!-- -->");
             }
-            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '$' => {
+            (None, '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '$') => {
                 out.push('\\');
                 out.push(sign);
             }
-            _ => out.push(sign),
+            (None, _) => out.push(sign),
         }
     }
     out

@@ -11,16 +11,30 @@ use super::{
     explain_step, plan_markdown, plan_table, planset_markdown, summary_line,
 };
 use crate::diff::text::unified;
-use crate::model::KubeMinor;
+use crate::model::{KubeMinor, Timestamp};
 use crate::plan::wire::{DurationRange, PlanSet, Summary};
 use std::collections::BTreeSet;
 
 /// Compares with a committed file. To refresh one, copy what this prints.
 pub(super) fn check(name: &str, expected: &str, actual: &str) {
+    check_all(&[(name, expected, actual.to_owned())]);
+}
+
+/// As [`check`], for several: all that differ are printed.
+pub(super) fn check_all(rows: &[(&str, &str, String)]) {
+    let differ = |(name, expected, actual): &(&str, &str, String)| {
+        (expected != actual).then(|| format!("<<<{name}\n{actual}>>>{name}\n"))
+    };
+    let changed: String = rows.iter().filter_map(differ).collect();
     assert!(
-        expected == actual,
-        "snapshot {name} differs; the text is now:\n<<<{name}\n{actual}>>>{name}\n"
+        changed.is_empty(),
+        "snapshots differ; the texts are now:\n{changed}"
     );
+}
+
+/// Minutes after the instant at which the runs of these tests begin.
+pub(super) fn time(minutes: i64) -> Timestamp {
+    Timestamp::from_unix(1_787_400_000 + minutes * 60)
 }
 
 fn mixed() -> PlanSet {

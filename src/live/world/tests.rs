@@ -33,18 +33,23 @@ fn refused(text: &str) -> String {
     }
 }
 
+/// What alpha's clock says.
+fn now(store: &WorldStore) -> String {
+    let now = store.with_world("alpha", |world| world.now);
+    now.expect("a cluster").to_string()
+}
+
+/// When alpha was looked at, by a look now.
+fn observed_at(store: &WorldStore) -> String {
+    let observed = store.observe("alpha").expect("a cluster");
+    let at = observed.observed_at.value().map(ToString::to_string);
+    at.expect("a time")
+}
+
 #[test]
 fn reading_writes_nothing_and_a_change_makes_the_snapshot() {
     let (folder, store) = folder_with(WORLD);
-    let observed = store.observe("alpha").expect("a cluster");
-    assert_eq!(
-        observed
-            .observed_at
-            .value()
-            .map(ToString::to_string)
-            .as_deref(),
-        Some("2026-11-01T06:00:00Z")
-    );
+    assert_eq!(observed_at(&store), "2026-11-01T06:00:00Z");
     assert_eq!(files::walk(folder.path()).expect("a folder"), ["demo.yaml"]);
     store
         .change("alpha", |world| world.advance(60))
@@ -60,21 +65,10 @@ fn reading_writes_nothing_and_a_change_makes_the_snapshot() {
             .expect("a folder")
             .join(".stairway/demo.world.json")
     );
-    let observed = store.observe("alpha").expect("a cluster");
-    assert_eq!(
-        observed
-            .observed_at
-            .value()
-            .map(ToString::to_string)
-            .as_deref(),
-        Some("2026-11-01T06:01:00Z")
-    );
+    assert_eq!(observed_at(&store), "2026-11-01T06:01:00Z");
     assert!(store.reset().expect("a reset"));
     assert!(!store.reset().expect("nothing to reset"));
-    let now = store
-        .with_world("alpha", |world| world.now)
-        .expect("a cluster");
-    assert_eq!(now.to_string(), "2026-11-01T06:00:00Z");
+    assert_eq!(now(&store), "2026-11-01T06:00:00Z");
 }
 
 #[test]
@@ -102,10 +96,7 @@ fn changes_of_many_threads_lose_nothing() {
             });
         }
     });
-    let now = store
-        .with_world("alpha", |world| world.now)
-        .expect("a cluster");
-    assert_eq!(now.to_string(), "2026-11-01T06:01:36Z");
+    assert_eq!(now(&store), "2026-11-01T06:01:36Z");
 }
 
 #[test]

@@ -29,6 +29,12 @@ fn back(stage: &Stage, observed: &Observation, touched: &[Touched<'_>], at: i64)
     undo(&stage.input(observed, later(at)), touched)
 }
 
+/// The way back of a run that did everything up to `last`.
+fn back_from(stage: &Stage, plan: &Plan, last: &str) -> Undo {
+    let steps = place(plan, last) + 1;
+    back(stage, &stage.after(plan, steps), &done(plan, steps), HOUR)
+}
+
 fn faults(stage: &Stage, observed: &Observation, undo: &Undo) -> Vec<Finding> {
     let input = stage.input(observed, later(HOUR));
     let any = input.any_core_group();
@@ -172,9 +178,7 @@ fn the_inverses_of_a_swap() {
     let stage = Stage::new("1.31", "1.32", true);
     let planned = stage.plan();
     let plan = &planned.plan;
-    let steps = place(plan, "drain-nodegroup/core-a@1.32") + 1;
-    let observed = stage.after(plan, steps);
-    let undo = back(&stage, &observed, &done(plan, steps), HOUR);
+    let undo = back_from(&stage, plan, "drain-nodegroup/core-a@1.32");
     assert_eq!(
         ids(&undo.planned.plan),
         [
@@ -209,9 +213,7 @@ fn the_way_back_ends_at_a_delete() {
     let planned = stage.plan();
     let plan = &planned.plan;
     let delete = place(plan, "delete-nodegroup/core-a@1.32");
-    let steps = place(plan, "create-nodegroup/nb-b@1.32") + 1;
-    let observed = stage.after(plan, steps);
-    let undo = back(&stage, &observed, &done(plan, steps), HOUR);
+    let undo = back_from(&stage, plan, "create-nodegroup/nb-b@1.32");
     assert_eq!(
         ids(&undo.planned.plan),
         [
@@ -531,9 +533,7 @@ fn of_two_hops_only_the_last_goes_back() {
     let stage = Stage::new("1.31", "1.33", true);
     let planned = stage.plan();
     let plan = &planned.plan;
-    let steps = place(plan, "upgrade-control-plane/cluster@1.33") + 1;
-    let observed = stage.after(plan, steps);
-    let undo = back(&stage, &observed, &done(plan, steps), HOUR);
+    let undo = back_from(&stage, plan, "upgrade-control-plane/cluster@1.33");
     assert_eq!(
         ids(&undo.planned.plan),
         [

@@ -2,6 +2,7 @@
 
 use super::super::findings::{blocks, waiver, window};
 use super::super::layout::is_steering;
+use super::super::markup::entity;
 use super::super::words::{list_some, severity};
 use super::{CheckReport, CheckedCluster};
 use crate::plan::wire::Finding;
@@ -48,11 +49,7 @@ fn cases(cluster: &CheckedCluster) -> usize {
 
 fn suite(cluster: &CheckedCluster, out: &mut String) {
     let failures = cluster.findings.iter().filter(|one| blocks(one)).count();
-    let skipped = cluster
-        .findings
-        .iter()
-        .filter(|one| one.waived.is_some())
-        .count();
+    let skipped = cluster.findings.iter().filter(|one| skips(one)).count();
     let name = attribute(&cluster.name);
     let _ = writeln!(
         out,
@@ -85,6 +82,11 @@ fn suite(cluster: &CheckedCluster, out: &mut String) {
     out.push_str("  </testsuite>\n");
 }
 
+/// A waived finding is skipped; a mandatory one fails all the same, and a case has one outcome.
+const fn skips(finding: &Finding) -> bool {
+    finding.waived.is_some() && !blocks(finding)
+}
+
 fn place(cluster: &CheckedCluster) -> String {
     if cluster.config.is_empty() {
         String::new()
@@ -94,18 +96,18 @@ fn place(cluster: &CheckedCluster) -> String {
 }
 
 fn inner(finding: &Finding) -> String {
-    let said = attribute(&finding.message);
+    if blocks(finding) {
+        return format!(
+            "      <failure message=\"{}\" type=\"{}\">{}</failure>\n",
+            attribute(&finding.message),
+            severity(finding.severity).to_lowercase(),
+            body(&long(finding))
+        );
+    }
     if let Some(waived) = &finding.waived {
         let why = attribute(&waiver(waived));
         return format!(
             "      <skipped message=\"{why}\"/>\n      <system-out>{}</system-out>\n",
-            body(&long(finding))
-        );
-    }
-    if blocks(finding) {
-        return format!(
-            "      <failure message=\"{said}\" type=\"{}\">{}</failure>\n",
-            severity(finding.severity).to_lowercase(),
             body(&long(finding))
         );
     }
@@ -152,17 +154,17 @@ fn body(text: &str) -> String {
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for sign in text.chars() {
-        match sign {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&apos;"),
-            '\n' => out.push('\n'),
-            '\u{fffe}' | '\u{ffff}' => out.push('\u{fffd}'),
-            _ if is_steering(sign) => out.push('\u{fffd}'),
-            _ => out.push(sign),
+        match (entity(sign), sign) {
+            (Some(entity), _) => out.push_str(entity),
+            (None, '\'') => out.push_str("&apos;"),
+            (None, '\n') => out.push('\n'),
+            (None, '\u{fffe}' | '\u{ffff}') => out.push('\u{fffd}'),
+            (None, _) if is_steering(sign) => out.push('\u{fffd}'),
+            (None, _) => out.push(sign),
         }
     }
     out
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ use crate::model::{KubeMinor, Timestamp};
 use crate::plan::wire::{Applies, ClusterError, Finding, Severity, Waived};
 use serde_json::Value;
 
-fn finding(severity: Severity, code: &str, subject: &str) -> Finding {
+pub(super) fn finding(severity: Severity, code: &str, subject: &str) -> Finding {
     Finding {
         code: code.to_owned(),
         rule: String::new(),
@@ -28,7 +28,7 @@ fn finding(severity: Severity, code: &str, subject: &str) -> Finding {
     }
 }
 
-fn waived(mut finding: Finding) -> Finding {
+pub(super) fn waived(mut finding: Finding) -> Finding {
     finding.waived = Some(Waived {
         owner: "platform".to_owned(),
         reason: "the users were told".to_owned(),
@@ -41,7 +41,7 @@ fn day(text: &str) -> Timestamp {
     text.parse().expect("a day")
 }
 
-fn cluster(name: &str, findings: Vec<Finding>) -> CheckedCluster {
+pub(super) fn cluster(name: &str, findings: Vec<Finding>) -> CheckedCluster {
     CheckedCluster {
         name: name.to_owned(),
         config: format!("clusters/{name}.jsonnet"),
@@ -58,7 +58,7 @@ fn error() -> ClusterError {
 }
 
 /// One of everything.
-fn mixed() -> CheckReport {
+pub(super) fn mixed() -> CheckReport {
     let mut drain = finding(Severity::Blocking, "STW-R8-PDB", "nodegroup core-a");
     drain.objects = (0..12)
         .map(|number| format!("pod prod/hub-{number:02}"))
@@ -400,33 +400,36 @@ fn every_blocked_cluster_is_named_before_details_are_spent() {
     assert!(page.contains("--json-into report.json"), "{page:.2000}");
 }
 
-#[test]
-fn hostile_names_break_no_form() {
-    let hostile = "a\u{1b}[2J<b>&\"'\u{202e}]]>\u{0}\u{fffe}\n::error::x";
-    let report = CheckReport::of(
+/// What somebody could write into a config so that a page says something else.
+const HOSTILE: &str = "a\u{1b}[2J<b>&\"'\u{202e}]]>\u{0}\u{fffe}\n::error::x";
+
+/// Hostile names everywhere.
+pub(super) fn hostile_report() -> CheckReport {
+    let lost = waived(finding(Severity::Blocking, HOSTILE, HOSTILE));
+    let broken = finding(Severity::Mandatory, HOSTILE, HOSTILE);
+    CheckReport::of(
         vec![
-            cluster(
-                hostile,
-                vec![
-                    waived(finding(Severity::Blocking, hostile, hostile)),
-                    finding(Severity::Mandatory, hostile, hostile),
-                ],
-            ),
+            cluster(HOSTILE, vec![lost, broken]),
             CheckedCluster::of(&evil()),
         ],
         vec![ClusterError {
-            name: hostile.to_owned(),
-            error: hostile.to_owned(),
+            name: HOSTILE.to_owned(),
+            error: HOSTILE.to_owned(),
             hint: None,
         }],
         1,
-    );
+    )
+}
+
+#[test]
+fn hostile_names_break_no_form() {
+    let report = hostile_report();
     let pages = [
         check_table(&report, Severity::Note, &Look::plain(80)),
         check_markdown(&report, Severity::Note, &Sheet::comment()),
         check_junit(&report),
         check_annotations(&report),
-        check_sarif(&report, hostile, "0.1.0"),
+        check_sarif(&report, HOSTILE, "0.1.0"),
     ];
     for page in &pages {
         let steering = |sign: char| sign.is_control() && sign != '\n' || sign == '\u{202e}';

@@ -1,6 +1,7 @@
 use super::*;
 use crate::journal::{Event, JOURNAL_FORMAT, What, fold, token_of};
 use crate::report::fixtures::{evil, four_hops};
+use crate::report::tests::{check_all, time};
 
 const RUN: &str = "3f2a9c0d71e84b55aa0192837465d1f0";
 const WIDE: Look = Look {
@@ -8,18 +9,6 @@ const WIDE: Look = Look {
     color: false,
     unicode: true,
 };
-
-/// Compares with committed files. To refresh one, copy what this prints.
-fn check(rows: &[(&str, &str, String)]) {
-    let differ = |(name, expected, actual): &(&str, &str, String)| {
-        (expected != actual).then(|| format!("<<<{name}\n{actual}>>>{name}\n"))
-    };
-    let changed: String = rows.iter().filter_map(differ).collect();
-    assert!(
-        changed.is_empty(),
-        "snapshots differ; the texts are now:\n{changed}"
-    );
-}
 
 fn six_steps() -> Plan {
     let mut plan = four_hops();
@@ -32,10 +21,6 @@ fn six_steps() -> Plan {
         "0123456789ab".repeat(6).get(..64).unwrap_or_default()
     );
     plan
-}
-
-fn time(minutes: i64) -> Timestamp {
-    Timestamp::from_unix(1_787_400_000 + minutes * 60)
 }
 
 /// Events with the minute in which each was written.
@@ -213,7 +198,7 @@ fn statuses_look_as_committed() {
         ..view(&plan, &fold, 27)
     };
     let killed = fixed(Story::new(&plan).two().fold());
-    check(&[
+    check_all(&[
         (
             "status_failed_120",
             include_str!("../snapshots/status_failed_120.txt"),

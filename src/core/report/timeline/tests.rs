@@ -1,26 +1,11 @@
 use super::*;
+use crate::report::tests::{check_all, time};
 
 const WIDE: Look = Look {
     width: 100,
     color: false,
     unicode: true,
 };
-
-/// Compares with committed files. To refresh one, copy what this prints.
-fn check(rows: &[(&str, &str, String)]) {
-    let differ = |(name, expected, actual): &(&str, &str, String)| {
-        (expected != actual).then(|| format!("<<<{name}\n{actual}>>>{name}\n"))
-    };
-    let changed: String = rows.iter().filter_map(differ).collect();
-    assert!(
-        changed.is_empty(),
-        "snapshots differ; the texts are now:\n{changed}"
-    );
-}
-
-fn time(minutes: i64) -> Timestamp {
-    Timestamp::from_unix(1_787_400_000 + minutes * 60)
-}
 
 fn row(step: &str, began: i64, ended: Option<i64>, outcome: &str) -> TimelineRow {
     TimelineRow {
@@ -90,7 +75,7 @@ fn sweep() -> Sweep {
 
 #[test]
 fn rehearsals_look_as_committed() {
-    check(&[
+    check_all(&[
         (
             "rehearsal_100",
             include_str!("../snapshots/rehearsal_100.txt"),
