@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! drive ─ActionCall─▶ Actuator ─┬─ tools ─▶ process ─▶ eksctl          (a real cluster)
-//!                               └─ world ─▶ eks, kube, eksctl's stand-in (the embedded world)
+//!                               ├─ kubernetes ─▶ its API server        (a real cluster)
+//!                               └─ world ─▶ eks, kubernetes, eksctl's stand-in (the embedded world)
 //! ```
 //!
 //! An actuator decides nothing. It does one action, byte for byte, and returns
@@ -10,6 +11,7 @@
 //! the live cluster by others.
 
 mod interrupts;
+pub mod kubernetes;
 mod output;
 mod process;
 pub mod stand_in;
@@ -32,7 +34,7 @@ pub trait Actuator {
     /// Carries out one action and returns when the tool or call returns.
     ///
     /// `files` are what the action names; `watch` gets each line that a tool prints, as it comes.
-    /// At the second interrupt a running tool is stopped; API calls are short and are not.
+    /// At the second interrupt a running tool or drain is stopped; other API calls are short and are not.
     fn act(
         &mut self,
         call: &ActionCall,

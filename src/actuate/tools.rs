@@ -227,6 +227,11 @@ impl ToolRunner {
             .map_err(|cause| format!("starting `{}` failed: {cause}", call.program.display()))
     }
 
+    /// Returns where the output of an action is kept, if it is.
+    pub(super) fn log_of(&self, token: &str) -> Option<PathBuf> {
+        log_of(self.plan_dir.as_ref(), token)
+    }
+
     /// Runs a program until it ends and returns what it claims.
     pub fn run(
         &self,
@@ -238,7 +243,7 @@ impl ToolRunner {
         let mut hear = |line: &str| watch(&output.add(line));
         let ended = self.start(call, &mut hear, interrupted);
         let tail = output.tail();
-        let log = log_of(self.plan_dir.as_ref(), call.token);
+        let log = self.log_of(call.token);
         let (digest, log_error) = match output.keep(log.as_ref()) {
             Ok(digest) => (digest, None),
             Err(why) => (String::new(), Some(why)),

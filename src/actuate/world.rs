@@ -12,7 +12,7 @@ use stairway_core::catalog::{Catalog, EksctlUse};
 use stairway_core::journal::Claim;
 use stairway_core::plan::wire::Action;
 use stairway_world::tools::{Running, Turn};
-use stairway_world::{World, eks};
+use stairway_world::{World, eks, kubernetes};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -182,6 +182,14 @@ impl WorldTools {
             Self::InProcess => Ok(()),
         }
     }
+
+    /// Returns where the output of an action is kept, if it is.
+    fn log_of(&self, token: &str) -> Option<PathBuf> {
+        match self {
+            Self::Process { runner, .. } => runner.log_of(token),
+            Self::InProcess => None,
+        }
+    }
 }
 
 /// Acts on one cluster of an embedded world.
@@ -213,14 +221,59 @@ impl WorldActuator {
         }
     }
 
-    fn patch(&mut self, verb: &str, object: &str, body: &Value) -> Claim {
-        let answer = self
-            .place
-            .change(|world| stairway_world::kube::act(world, verb, object, body));
-        match answer {
-            Ok(Ok(())) => claim(true, format!("{verb} {object}")),
-            Ok(Err(error)) => claim(false, error.to_string()),
-            Err(error) => claim(false, error.to_string()),
+    /// Asks the Kubernetes API of the world, turn by turn: each turn is one change, and the clock
+    /// moves by what a drain waits for, so whoever is killed between two turns leaves a whole world.
+    fn kubernetes(
+        &mut self,
+        (verb, object, body): (&str, &str, &Value),
+        token: &str,
+        watch: &mut dyn FnMut(&str),
+        interrupted: &dyn Fn() -> Interrupt,
+    ) -> Claim {
+        let mut output = Output::default();
+        let mut stopped = false;
+        let begun = self.place.change(|world| {
+            let mut running = kubernetes::Running::start(world, verb, object, body);
+            let turn = turn_of(&mut running, world);
+            (running, turn)
+        });
+        let answer = begun.and_then(|(mut running, mut turn)| {
+            loop {
+                let (kubernetes::Turn::Waits { said, .. } | kubernetes::Turn::Ends { said, .. }) =
+                    &turn;
+                for line in said.lines() {
+                    watch(&output.add(line));
+                }
+                if let kubernetes::Turn::Ends { answer, .. } = turn {
+                    return Ok(answer.map_err(|error| error.to_string()));
+                }
+                if interrupted() == Interrupt::Twice {
+                    stopped = true;
+                    return Ok(Err(format!(
+                        "{verb} {object} was stopped: what is done stays, and nothing else is asked for"
+                    )));
+                }
+                self.place.pause();
+                turn = self.place.change(|world| turn_of(&mut running, world))?;
+            }
+        });
+        let (ok, said) = match answer {
+            Ok(Ok(done)) => (true, done),
+            Ok(Err(why)) => (false, why),
+            Err(error) => (false, error.to_string()),
+        };
+        let tail = output.tail();
+        let digest = output.keep(self.tools.log_of(token).as_ref());
+        let digest = digest.unwrap_or_else(|why| {
+            watch(&why);
+            String::new()
+        });
+        Claim {
+            ok,
+            said,
+            tail,
+            output: digest,
+            stopped,
         }
     }
 
@@ -268,6 +321,15 @@ impl WorldActuator {
     }
 }
 
+/// One turn of an action, and the time that it waits for.
+fn turn_of(running: &mut kubernetes::Running, world: &mut World) -> kubernetes::Turn {
+    let turn = running.turn(world);
+    if let kubernetes::Turn::Waits { seconds, .. } = &turn {
+        world.advance(i64::from(*seconds));
+    }
+    turn
+}
+
 /// Returns what an answer of EKS claims, in words: the update that was begun, if one was.
 fn said_of(answer: &Value) -> String {
     let text = |pointer: &str| answer.pointer(pointer).and_then(Value::as_str);
@@ -302,7 +364,7 @@ impl Actuator for WorldActuator {
             // Whether `only_if` holds is looked up by whoever asks for the action.
             Action::Kube {
                 verb, object, body, ..
-            } => self.patch(verb, object, body),
+            } => self.kubernetes((verb, object, body), &call.token, watch, interrupted),
             Action::Wait(_) => claim(false, "a wait is no action"),
         }
     }

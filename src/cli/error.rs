@@ -170,13 +170,17 @@ impl From<LockError> for CliError {
         let (message, hint) = (error.to_string(), error.hint());
         let kind = match error {
             LockError::Held { .. }
+            | LockError::Leased { .. }
             | LockError::Lost { .. }
             | LockError::Unfinished { .. }
             | LockError::UsedUp { .. }
             | LockError::JournalBehind { .. }
             | LockError::JournalDiffers { .. }
             | LockError::NotThisOne { .. } => ErrorKind::Refused,
-            LockError::Unreadable { .. } | LockError::Disk { .. } => ErrorKind::User,
+            LockError::Unreadable { .. }
+            | LockError::BadLease { .. }
+            | LockError::Api { .. }
+            | LockError::Disk { .. } => ErrorKind::User,
         };
         Self::new(kind, message).maybe_hint(hint)
     }

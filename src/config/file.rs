@@ -122,7 +122,7 @@ pub struct KubernetesLive {
 }
 
 /// The AWS identity of a cluster.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct AwsPins {
     /// The profile of the AWS configuration.

@@ -681,7 +681,12 @@ fn in_words(action: &Action) -> String {
                 .find_map(|key| input.get(*key)?.as_str());
             format!("{service} {operation} {}", subject.unwrap_or_default())
         }
-        Action::Kube { verb, object, .. } => format!("kubernetes {verb} {object}"),
+        Action::Kube { verb, object, .. } => match object.strip_prefix("nodes?nodegroup=") {
+            Some(group) if verb == "drain-nodes" => {
+                format!("drain nodegroup {group} through the Eviction API")
+            }
+            Some(_) | None => format!("kubernetes {verb} {object}"),
+        },
         Action::Wait(_) => "wait".to_owned(),
     }
 }

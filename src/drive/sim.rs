@@ -22,7 +22,7 @@ use stairway_core::next::Manner;
 use stairway_core::plan::wire::{Action, Plan, Step};
 use stairway_core::verify::{Ground, verify};
 use stairway_world::tools::{Running, Turn};
-use stairway_world::{Fault, World, eks};
+use stairway_world::{Fault, World, eks, kubernetes};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -203,10 +203,7 @@ impl Ports for SimPorts<'_> {
             } => self.api(operation, input, &call.token),
             Action::Kube {
                 verb, object, body, ..
-            } => match stairway_world::kube::act(&mut self.world, verb, object, body) {
-                Ok(()) => claim(true, "done", ""),
-                Err(error) => claim(false, &error.to_string(), ""),
-            },
+            } => self.kubernetes(verb, object, body)?,
             Action::Wait(_) => claim(true, "waited", ""),
         };
         self.tick("after an effect")?;
@@ -401,10 +398,10 @@ impl SimPorts<'_> {
 
     fn spoil(&mut self, call: &mut ActionCall) {
         match (self.fate.sabotage, &mut call.action) {
-            (Sabotage::IgnoresBudgets, Action::Run { argv, .. })
-                if argv.first().is_some_and(|verb| verb == "drain") =>
+            (Sabotage::IgnoresBudgets, Action::Kube { verb, body, .. })
+                if verb == "drain-nodes" =>
             {
-                argv.push("--disable-eviction".to_owned());
+                body["disableEviction"] = Value::Bool(true);
             }
             (Sabotage::WrongGroup, Action::Run { argv, .. })
                 if argv.first().is_some_and(|verb| verb == "delete") =>
@@ -452,6 +449,30 @@ impl SimPorts<'_> {
                     output.push_str(&said);
                     output.push_str(&complained);
                     return Ok(claim(exit == 0, &format!("exit {exit}"), &output));
+                }
+            }
+        }
+    }
+
+    /// A drain is done by this process itself: it ends when the process does.
+    fn kubernetes(&mut self, verb: &str, object: &str, body: &Value) -> Result<Claim, PortError> {
+        let mut running = kubernetes::Running::start(&mut self.world, verb, object, body);
+        let mut output = String::new();
+        loop {
+            if verb == "drain-nodes" {
+                self.tick("a running drain")?;
+            }
+            match running.turn(&mut self.world) {
+                kubernetes::Turn::Waits { seconds, said } => {
+                    output.push_str(&said);
+                    self.world.advance(i64::from(seconds));
+                }
+                kubernetes::Turn::Ends { answer, said } => {
+                    output.push_str(&said);
+                    return Ok(match answer {
+                        Ok(done) => claim(true, &done, &output),
+                        Err(error) => claim(false, &error.to_string(), &output),
+                    });
                 }
             }
         }

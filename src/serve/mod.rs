@@ -23,7 +23,7 @@ mod wire;
 
 pub use kubeconfig::{MARK as KUBECONFIG_MARK, kubeconfig};
 pub use listen::Serving;
-pub use roles::Role;
+pub use roles::{APPLY as APPLY_ROLE, PLAN as PLAN_ROLE, Role};
 pub use served::{Ground, Served};
 
 use std::net::SocketAddr;

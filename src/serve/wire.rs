@@ -9,7 +9,7 @@ use hyper::service::service_fn;
 use hyper::{Response as HttpResponse, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::json;
-use stairway_world::door::{Request, Response};
+use stairway_world::door::{NEVER_MS, Request, Response};
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -134,11 +134,11 @@ async fn answer(
     }
     match answer {
         Ok(Answer::Whole(response)) => {
-            site.wait(response.delay_ms).await;
+            site.wait(response.delay_ms).await?;
             Ok(written(response, asking))
         }
         Ok(Answer::Watch(held)) => {
-            site.wait(held.watch.delay_ms).await;
+            site.wait(held.watch.delay_ms).await?;
             Ok(watching(site, held, asking))
         }
         Err(error) => Ok(written(unread(&error), asking)),
@@ -159,14 +159,21 @@ impl Site {
         asked.await.map_err(io::Error::other)
     }
 
-    async fn wait(&self, milliseconds: u64) {
+    /// Waits before an answer, with no lock held: requests of one client overlap. An answer that never comes
+    /// ends with the server, and then the connection breaks.
+    async fn wait(&self, milliseconds: u64) -> io::Result<()> {
         if milliseconds == 0 {
-            return;
+            return Ok(());
+        }
+        if milliseconds == NEVER_MS {
+            self.over().await;
+            return Err(io::Error::from(io::ErrorKind::ConnectionAborted));
         }
         tokio::select! {
             () = sleep(Duration::from_millis(milliseconds)) => {}
             () = self.over() => {}
         }
+        Ok(())
     }
 
     /// Returns when the server is to end.

@@ -7,17 +7,23 @@
 //!
 //! The kernel frees the lock of a process that died. What it wrote stays, so
 //! that the next one knows what it may have left half done.
+//!
+//! That is for the processes of one machine. For all others there is a Lease in the
+//! cluster itself ([`LeaseLock`]); [`BothLocks`] are the two together.
 
+mod both;
 mod content;
 mod error;
+mod lease;
 
+pub use both::BothLocks;
 pub use content::{ConsumedPlan, LOCK_FORMAT, LockClaim, LockContent, LockNote};
 pub use error::LockError;
+pub use lease::{LEASE_NAME, LEASE_NAMESPACE, LeaseAround, LeaseLock, LeaseSeen, LeaseTimes};
 
 use super::disk::{Disk, Flock, RealDisk, SimDisk};
 use crate::config::read_shape;
 use content::LOCK_KIND;
-use stairway_core::journal::Ending;
 use stairway_core::model::canonical_bytes;
 use std::ffi::OsString;
 use std::io;
@@ -95,23 +101,7 @@ impl<D: Disk> LockPage<D> {
         if bytes.len() > LOCK_BYTES_MAX {
             return Err(unreadable(format!("it has {} bytes", bytes.len())));
         }
-        let value: serde_json::Value = serde_json::from_slice(&bytes)
-            .map_err(|error| unreadable(format!("it is no JSON: {error}")))?;
-        let kind = value.get("kind").and_then(serde_json::Value::as_str);
-        if kind != Some(LOCK_KIND) {
-            return Err(unreadable(format!(
-                "its kind is {kind:?}, not `{LOCK_KIND}`"
-            )));
-        }
-        let format = value.get("format_version").cloned().unwrap_or_default();
-        if format != LOCK_FORMAT {
-            return Err(unreadable(format!(
-                "it has lock format {format}, and this build reads format {LOCK_FORMAT}"
-            )));
-        }
-        read_shape(&value)
-            .map(Some)
-            .map_err(|shape| unreadable(format!("`{}`: {}", shape.path, shape.message)))
+        read_content(&bytes).map(Some).map_err(unreadable)
     }
 
     /// Writes it, at once and durably.
@@ -127,27 +117,9 @@ impl<D: Disk> LockPage<D> {
 
     /// Takes over from whoever held it last; the caller made sure that nobody holds it.
     fn claim(&self, claim: &LockClaim) -> Result<Holding, LockError> {
-        let before = self.read()?;
-        let consumed = before.clone().map(|left| left.consumed).unwrap_or_default();
-        let own = consumed.iter().rev().find(|one| one.plan == claim.plan);
-        let mine = LockContent {
-            format_version: LOCK_FORMAT,
-            kind: LOCK_KIND.to_owned(),
-            id: claim.id.clone(),
-            holder: claim.holder.clone(),
-            acquired_at: claim.at,
-            run: claim.run.clone(),
-            plan: claim.plan.clone(),
-            seq: own.map_or(0, |own| own.seq),
-            head: own.map_or_else(String::new, |own| own.head.clone()),
-            consumed,
-        };
-        self.write(&mine)?;
-        Ok(Holding {
-            mine,
-            before,
-            noted: false,
-        })
+        let holding = Holding::begin(self.read()?, claim);
+        self.write(&holding.mine)?;
+        Ok(holding)
     }
 
     fn never_taken(&self) -> LockError {
@@ -172,6 +144,23 @@ impl<D: Disk> LockPage<D> {
     }
 }
 
+/// Reads what a lock says; why it is none of this format otherwise.
+fn read_content(bytes: &[u8]) -> Result<LockContent, String> {
+    let value: serde_json::Value =
+        serde_json::from_slice(bytes).map_err(|error| format!("it is no JSON: {error}"))?;
+    let kind = value.get("kind").and_then(serde_json::Value::as_str);
+    if kind != Some(LOCK_KIND) {
+        return Err(format!("its kind is {kind:?}, not `{LOCK_KIND}`"));
+    }
+    let format = value.get("format_version").cloned().unwrap_or_default();
+    if format != LOCK_FORMAT {
+        return Err(format!(
+            "it has lock format {format}, and this build reads format {LOCK_FORMAT}"
+        ));
+    }
+    read_shape(&value).map_err(|shape| format!("`{}`: {}", shape.path, shape.message))
+}
+
 /// What a holder wrote, and what it found.
 #[derive(Clone, Debug)]
 struct Holding {
@@ -181,6 +170,29 @@ struct Holding {
 }
 
 impl Holding {
+    /// Returns what a new holder writes, after what the last one left.
+    fn begin(before: Option<LockContent>, claim: &LockClaim) -> Self {
+        let consumed = before.clone().map(|left| left.consumed).unwrap_or_default();
+        let own = consumed.iter().rev().find(|one| one.plan == claim.plan);
+        let mine = LockContent {
+            format_version: LOCK_FORMAT,
+            kind: LOCK_KIND.to_owned(),
+            id: claim.id.clone(),
+            holder: claim.holder.clone(),
+            acquired_at: claim.at,
+            run: claim.run.clone(),
+            plan: claim.plan.clone(),
+            seq: own.map_or(0, |own| own.seq),
+            head: own.map_or_else(String::new, |own| own.head.clone()),
+            consumed,
+        };
+        Self {
+            mine,
+            before,
+            noted: false,
+        }
+    }
+
     fn note(&mut self, note: &LockNote) {
         self.noted = true;
         self.mine.note(note);
@@ -260,23 +272,7 @@ impl FileLock {
         let Some(_flock) = page.flock()? else {
             return Err(page.held_by(&content));
         };
-        if content.id.is_empty() {
-            return Err(refuse("nobody holds it".to_owned()));
-        }
-        if content.id != id {
-            return Err(refuse(format!(
-                "its id is `{}`, held by {} since {}",
-                content.id, content.holder, content.acquired_at
-            )));
-        }
-        content.id.clear();
-        for one in content
-            .consumed
-            .iter_mut()
-            .filter(|one| one.ending.is_none())
-        {
-            one.ending = Some(Ending::Stopped);
-        }
+        content.give_up(id).map_err(refuse)?;
         page.write(&content)?;
         Ok(content)
     }

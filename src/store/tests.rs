@@ -21,6 +21,8 @@ fn plan(name: &str) -> Plan {
                 name: "demo".to_owned(),
                 region: "us-west-2".to_owned(),
                 account_id: None,
+                endpoint: None,
+                certificate_authority: None,
             },
             created_at: None,
         },

@@ -1,7 +1,7 @@
 //! The embedded world: how EKS and eksctl behave, as a deterministic simulation.
 //!
 //! A [`World`] is one cluster with its own clock. [`tools::eksctl`] (or
-//! [`tools::Running`], turn by turn), [`eks::call`], [`kube::act`] and a
+//! [`tools::Running`], turn by turn), [`eks::call`], [`kubernetes::act`] and a
 //! [`door::Door`] are the only ways to change it, and they read arguments and files as the real ones
 //! do. Nothing here knows a plan: what a plan *says* it does never reaches
 //! this crate, only what its actions are.
@@ -20,10 +20,10 @@
 //! |---|---|
 //! | `clock` | the queue of events and the bookkeeping |
 //! | `plane`, `groups`, `roll`, `addons` | what EKS and CloudFormation do |
-//! | `nodes`, `pods` | what Kubernetes and the autoscaler do |
+//! | `nodes`, `pods`, `drain` | what Kubernetes and the autoscaler do |
 //! | `faults`, `weather` | misbehaviours, and those that come by themselves |
 //! | `watch` | mishaps: what no run may ever cause |
-//! | `eks`, `kube`, `tools` | the doors |
+//! | `eks`, `kubernetes`, `tools` | the doors |
 //! | `door` | the Kubernetes API as a server would speak it |
 //! | `world_file` | worlds as people write them |
 
@@ -31,11 +31,12 @@ mod addons;
 mod clock;
 mod dice;
 pub mod door;
+mod drain;
 pub mod eks;
 mod faults;
 mod files;
 mod groups;
-pub mod kube;
+pub mod kubernetes;
 mod nodes;
 mod plane;
 mod pods;

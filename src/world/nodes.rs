@@ -234,7 +234,10 @@ impl World {
         };
         let mut seen: BTreeSet<String> = BTreeSet::new();
         let mut daemons: Vec<Pod> = Vec::new();
-        for pod in pods.iter().filter(|pod| pod.is_daemon()) {
+        for pod in pods
+            .iter()
+            .filter(|pod| pod.is_daemon() && !pod.is_static())
+        {
             let owner = pod.owner.value().cloned().unwrap_or_default();
             if pod.namespace == "kube-system" && seen.insert(owner) {
                 daemons.push(pod.clone());

@@ -38,6 +38,45 @@ fn is_session(pod: &Pod) -> bool {
         .any(|(key, value)| pod.labels.get(*key).is_some_and(|label| label == value))
 }
 
+/// What the API server says of a pod under two budgets, with status 500 (kube-apiserver, eviction.go).
+pub(crate) const TWO_BUDGETS: &str = "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.";
+
+/// Why a pod has to stay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Held {
+    /// The budgets that have a say, `namespace/name`.
+    pub(crate) budgets: Vec<String>,
+    /// What the API server says.
+    pub(crate) why: String,
+}
+
+impl Held {
+    /// 429: the cause `DisruptionBudget` of the answer.
+    fn by(pdb: &Pdb) -> Self {
+        let why = match (pdb.needs(), pdb.healthy.value()) {
+            (Some(needs), Some(healthy)) if *healthy <= needs => format!(
+                "The disruption budget {} needs {needs} healthy pods and has {healthy} currently",
+                pdb.name
+            ),
+            _ => format!("The disruption budget {} allows no disruption", pdb.name),
+        };
+        Self {
+            budgets: vec![pdb.key()],
+            why,
+        }
+    }
+
+    /// 500: the API server refuses to choose.
+    fn by_many(first: &Pdb, others: Vec<String>) -> Self {
+        let mut budgets = vec![first.key()];
+        budgets.extend(others);
+        Self {
+            budgets,
+            why: TWO_BUDGETS.to_owned(),
+        }
+    }
+}
+
 /// A healthy pod is away: its budget may let one less go.
 fn take_one(pdb: &mut Pdb) {
     for count in [&mut pdb.allowed, &mut pdb.healthy] {
@@ -74,17 +113,22 @@ impl World {
             .collect()
     }
 
-    /// Evicts a pod through the Eviction API; false when a budget refuses it (429), or two have a say (500).
+    /// Evicts a pod through the Eviction API; false when it has to stay.
+    pub(crate) fn evict(&mut self, key: &str) -> bool {
+        self.try_evict(key).is_ok()
+    }
+
+    /// Evicts a pod through the Eviction API, unless a budget refuses it (429), or two have a say (500).
     ///
     /// Kubernetes, API-initiated eviction. A pod without a controller is
     /// deleted and nobody makes it again; one that does not run costs a budget
     /// nothing where the budget says so.
-    pub(crate) fn evict(&mut self, key: &str) -> bool {
+    pub(crate) fn try_evict(&mut self, key: &str) -> Result<(), Held> {
         let Known::Value(pods) = &mut self.cluster.pods else {
-            return true;
+            return Ok(());
         };
         let Some(index) = pods.iter().position(|pod| is(pod, key)) else {
-            return true;
+            return Ok(());
         };
         let mut budgets = Vec::new();
         if let Known::Value(pdbs) = &mut self.cluster.pdbs {
@@ -93,12 +137,13 @@ impl World {
                 .iter_mut()
                 .filter(|pdb| pdb.covers(pod) && !pod.is_pending());
             if let Some(pdb) = guarding.next() {
-                if guarding.next().is_some() {
-                    return false;
+                let others: Vec<String> = guarding.map(|other| other.key()).collect();
+                if !others.is_empty() {
+                    return Err(Held::by_many(pdb, others));
                 }
                 let unasked = !pod.is_healthy() && pdb.lets_ill_pods_go();
                 if pdb.allowed == Known::Value(0) && !unasked {
-                    return false;
+                    return Err(Held::by(pdb));
                 }
                 if pod.is_healthy() {
                     take_one(pdb);
@@ -110,7 +155,7 @@ impl World {
             pods.remove(index);
             self.count_less(&budgets);
             self.give_back(&budgets);
-            return true;
+            return Ok(());
         }
         let node = pods[index].node.take();
         let left = node
@@ -128,7 +173,7 @@ impl World {
         let seconds = self.takes(POD_LANDS, key);
         let pod = key.to_owned();
         self.schedule(seconds, Event::PodLands { pod });
-        true
+        Ok(())
     }
 
     /// A pod is back: its budgets may let another one go.

@@ -47,6 +47,8 @@ pub(crate) const NODE_AWAY: Span = Span(240, 900);
 pub(crate) const EVICTION_LIMIT: i64 = 900;
 /// Pause after a refused eviction (`--pod-eviction-wait-period`, default 10 s).
 pub(crate) const EVICTION_PAUSE: i64 = 10;
+/// The same of stairway's own drain, which waits as kubectl does: 5 s (kubernetes/kubectl, pkg/drain/drain.go).
+pub(crate) const EVICTION_RETRY: u32 = 5;
 /// Control-plane rollback is possible for seven days (EKS user guide, rollback-cluster).
 pub(crate) const ROLLBACK_WINDOW: i64 = 7 * 86_400;
 /// How old a stale read may be.

@@ -6,6 +6,7 @@
 mod arguments;
 mod phases;
 
+use crate::drain::Drain;
 use crate::faults::Fault;
 use crate::files::{self, ConfigFile};
 use crate::{World, list};
@@ -467,18 +468,9 @@ impl Running {
         for node in &nodes {
             self.inform(world, &format!("cordon node \"{node}\""));
         }
-        if world.would_strike(Fault::DrainTimeout, name)
-            && nodes.iter().any(|node| !world.evictable(node).is_empty())
-        {
-            world.strikes(Fault::DrainTimeout, name);
-            world.stick_budget(name);
-        }
-        world.cordon(&nodes, true);
         self.acted = true;
         self.phase = Phase::Drains(Draining {
-            group: name.to_owned(),
-            parallel: parallel as usize,
-            drained: BTreeSet::new(),
+            drain: Drain::begin(world, name, parallel as usize),
             held_back: BTreeSet::new(),
             then_delete,
         });
@@ -590,7 +582,7 @@ impl Running {
         match &self.phase {
             Phase::Drains(draining) => format!(
                 "timed out (after {limit}) waiting for nodegroup \"{}\" to be drained",
-                draining.group
+                draining.drain.group
             ),
             Phase::Creates { making } => {
                 let first = making.first().map_or("", |one| one.name.as_str());

@@ -5,7 +5,7 @@ use crate::{OFTEN, for_each_seed, generate, walk};
 use serde_json::json;
 use stairway_core::model::{Known, Observation, Pdb, Pod};
 use stairway_core::plan::wire::{Severity, StepKind};
-use stairway_world::{World, tools};
+use stairway_world::{World, kubernetes};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -145,18 +145,10 @@ fn planned_drains_get_through_and_those_held_back_by_budgets_do_not() {
                 return Err(format!("{found:?}"));
             };
             let mut world = World::of(case.observed.clone(), walk::offers(), case.at);
-            let argv = [
-                "drain",
-                "nodegroup",
-                "-c",
-                "gen",
-                "-n",
-                group,
-                "--timeout",
-                "60m",
-            ];
-            let output = tools::eksctl(&argv.map(str::to_owned), &BTreeMap::new(), &mut world);
-            if output.exit == 0 {
+            // Pods without a controller are another finding's.
+            let body = json!({"parallel": 2, "timeoutSeconds": 3600, "barePods": true});
+            let object = format!("nodes?nodegroup={group}");
+            if kubernetes::act(&mut world, "drain-nodes", &object, &body).is_ok() {
                 return Err(format!(
                     "`{group}` is drained, and the plan said: {}",
                     found.message

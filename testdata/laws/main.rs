@@ -191,7 +191,8 @@ fn nest(observed: &mut Observation) {
         node.taints.extend(two());
     }
     for pod in items(&mut observed.pods) {
-        pod.volume_zones.extend(two());
+        let zones = pod.volume_zones.items().iter().cloned();
+        pod.volume_zones = Known::Value(zones.chain(two()).collect());
     }
     for update in items(&mut observed.updates) {
         update.errors.extend(two());

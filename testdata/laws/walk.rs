@@ -5,7 +5,7 @@ use stairway_core::diff::normalize;
 use stairway_core::model::{Condition, Known, Observation, Timestamp};
 use stairway_core::plan::wire::{Action, Step};
 use stairway_core::plan::{PlanInput, Planned};
-use stairway_world::{Offers, World, eks, kube, tools};
+use stairway_world::{Offers, World, eks, kubernetes, tools};
 use std::collections::BTreeMap;
 
 use crate::generate::Case;
@@ -102,7 +102,7 @@ pub(crate) fn run(
             Action::Kube {
                 verb, object, body, ..
             } => {
-                kube::act(world, verb, object, body)
+                kubernetes::act(world, verb, object, body)
                     .map_err(|error| format!("{}: {verb} {object}: {error}", step.id))?;
             }
             Action::Wait(wait) => {

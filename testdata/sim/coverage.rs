@@ -61,6 +61,7 @@ impl Coverage {
             "after a journal write",
             "before an effect",
             "a running tool",
+            "a running drain",
             "after an effect",
             "a wait",
         ] {

@@ -146,7 +146,7 @@ fn what_the_world_refuses_is_a_claim_in_its_words() {
         argv: vec!["destroy".to_owned()],
         files: Vec::new(),
     };
-    let kube = Action::Kube {
+    let patch = Action::Kube {
         verb: "patch".to_owned(),
         object: "daemonsets/kube-system/none".to_owned(),
         body: json!({}),
@@ -160,7 +160,7 @@ fn what_the_world_refuses_is_a_claim_in_its_words() {
         (aws("ec2", "TerminateInstances"), "no service `ec2`"),
         (run("kubectl"), "no tool `kubectl`"),
         (run(EKSCTL), "exit 1"),
-        (kube, "NotFound"),
+        (patch, "NotFound"),
     ] {
         let (claim, _) = act(&mut stage, action, &|| Interrupt::None);
         assert!(!claim.ok && claim.said.contains(word), "{word}: {claim:?}");
@@ -184,4 +184,91 @@ fn a_world_that_is_only_here_needs_no_disk() {
     assert_eq!(played.expect("a world").exit, 0);
     let answer: Value = serde_json::from_str(&said).expect("JSON");
     assert!(answer["Version"].is_string());
+}
+
+fn drain(seconds: u32) -> Action {
+    Action::Kube {
+        verb: "drain-nodes".to_owned(),
+        object: "nodes?nodegroup=core-a".to_owned(),
+        body: json!({"parallel": 1, "timeoutSeconds": seconds}),
+        only_if: None,
+    }
+}
+
+fn cordoned(stage: &Stage) -> bool {
+    let all = stage.store.with_world("alpha", |world| {
+        world
+            .cluster
+            .nodes_of("core-a")
+            .all(|node| node.unschedulable)
+    });
+    all.expect("a cluster")
+}
+
+#[test]
+fn a_drain_is_watched_line_by_line_and_may_be_done_again() {
+    let mut stage = stage();
+    for _ in 0..2 {
+        let (claim, heard) = act(&mut stage, drain(3600), &|| Interrupt::None);
+        assert!(claim.ok, "{claim:?}");
+        assert_eq!(claim.said, "drained 2 nodes of nodegroup `core-a`");
+        assert_eq!(claim.tail, heard);
+        assert!(heard[0].starts_with("cordoned node "), "{heard:?}");
+        let last = heard.last().expect("a line");
+        assert!(
+            last.starts_with("node ") && last.ends_with(": drained"),
+            "{heard:?}"
+        );
+        assert!(cordoned(&stage));
+    }
+    let undo = Action::Kube {
+        verb: "patch-nodes".to_owned(),
+        object: "nodes?nodegroup=core-a".to_owned(),
+        body: json!({"unschedulable": false}),
+        only_if: None,
+    };
+    let (claim, _) = act(&mut stage, undo, &|| Interrupt::None);
+    assert!(claim.ok && !cordoned(&stage), "{claim:?}");
+}
+
+#[test]
+fn a_drain_that_a_budget_holds_goes_on_after_one_interrupt_and_stops_at_the_second() {
+    let mut stage = stage();
+    let stick = |world: &mut World| {
+        world.misbehave(stairway_world::Misbehaviour::of(
+            stairway_world::Fault::DrainTimeout,
+            1,
+        ));
+    };
+    stage.store.change("alpha", stick).expect("a world");
+    let turns = Cell::new(0);
+    let interrupted = || {
+        turns.set(turns.get() + 1);
+        if turns.get() > 3 {
+            Interrupt::Twice
+        } else {
+            Interrupt::Once
+        }
+    };
+    let (claim, heard) = act(&mut stage, drain(3600), &interrupted);
+    assert!(claim.stopped && !claim.ok, "{claim:?}");
+    assert_eq!(turns.get(), 4, "each turn is asked about once");
+    assert!(
+        heard.iter().any(|line| line.contains(" for now: ")),
+        "{heard:?}"
+    );
+    assert!(cordoned(&stage));
+    let passed = |stage: &Stage| stage.store.with_world("alpha", |world| world.now.unix());
+    let before = passed(&stage).expect("a cluster");
+    // The run is taken up again: the same action, which now runs into its timeout.
+    let (claim, _) = act(&mut stage, drain(60), &|| Interrupt::Once);
+    assert_eq!(passed(&stage).expect("a cluster") - before, 60);
+    assert!(!claim.ok && !claim.stopped, "{claim:?}");
+    for words in [
+        "draining nodegroup `core-a` failed after 60 s: ",
+        "held by the disruption budget `",
+        "Its nodes stay cordoned",
+    ] {
+        assert!(claim.said.contains(words), "{words}: {claim:?}");
+    }
 }

@@ -1,6 +1,6 @@
 //! `stairway init` and `stairway template` as they are typed.
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use stairway_core::model::KubeMinor;
 use std::path::PathBuf;
 
@@ -110,6 +110,30 @@ pub enum TemplateCommand {
     /// settled. The patch moves the record in .stairway/generated/ along. Nothing is written.
     #[command(after_help = TEMPLATE_DIFF_EXAMPLES)]
     Diff(TemplateDiffArgs),
+    /// Print the Kubernetes roles that stairway needs, for `kubectl apply -f -`
+    ///
+    /// `plan` reads and can change nothing; `apply` is what acting needs beyond it: who applies gets both.
+    /// The roles are bound to the groups `stairway:plan` and `stairway:apply`, to which an EKS access entry
+    /// maps an IAM role.
+    #[command(after_help = TEMPLATE_RBAC_EXAMPLES)]
+    Rbac(TemplateRbacArgs),
+}
+
+/// Arguments of `template rbac`.
+#[derive(Debug, Args)]
+pub struct TemplateRbacArgs {
+    /// Which role
+    #[arg(value_enum, value_name = "ROLE")]
+    pub role: RbacRole,
+}
+
+/// A role on a Kubernetes cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RbacRole {
+    /// What observe, plan, check and drift need: it reads.
+    Plan,
+    /// What apply and rollback need beyond it.
+    Apply,
 }
 
 /// Arguments of `template diff`.
@@ -157,7 +181,13 @@ Examples:
 pub(super) const TEMPLATE_EXAMPLES: &str = "\
 Examples:
   stairway template diff openscapes
-  stairway template diff --all --exit-code";
+  stairway template diff --all --exit-code
+  stairway template rbac plan | kubectl --context openscapes apply -f -";
+
+const TEMPLATE_RBAC_EXAMPLES: &str = "\
+Examples:
+  stairway template rbac plan | kubectl --context openscapes apply -f -
+  (stairway template rbac plan; echo ---; stairway template rbac apply) | kubectl --context openscapes apply -f -";
 
 const TEMPLATE_DIFF_EXAMPLES: &str = "\
 Examples:

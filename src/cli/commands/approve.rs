@@ -16,6 +16,7 @@ use stairway_core::approve::{
 };
 use stairway_core::plan::wire::Plan;
 use stairway_core::policy::settings::write_duration;
+use stairway_core::report::is_steering;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -469,9 +470,9 @@ fn table(plan: &Shown, arrow: &str) -> String {
         .collect()
 }
 
-/// A plan's names must not steer the terminal.
+/// A plan's names must not steer the terminal, nor break the line or reorder it.
 fn harmless(text: &str) -> String {
-    let shown = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    let shown = |c: char| if is_steering(c) { '\u{fffd}' } else { c };
     text.chars().map(shown).collect()
 }
 

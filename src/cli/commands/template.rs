@@ -1,13 +1,14 @@
 //! `stairway template`
 
 use super::init_cluster::{Ground, check_minor, pairs};
-use crate::cli::args::{TemplateArgs, TemplateCommand, TemplateDiffArgs};
+use crate::cli::args::{RbacRole, TemplateArgs, TemplateCommand, TemplateDiffArgs};
 use crate::cli::error::CliError;
 use crate::cli::exit_code;
 use crate::cli::session::Session;
 use crate::files;
 use crate::overlay::patch_place;
 use crate::propose::Texts;
+use crate::serve;
 use crate::template::{Answers, GeneratedRecord, TEMPLATE_BYTES_MAX, Template, plain, revision_of};
 use serde_json::Value;
 use stairway_core::diff::merge::{Collision, merge};
@@ -17,12 +18,22 @@ use stairway_core::model::Digest;
 /// Lines of a collision that are shown of each side.
 const SHOWN_LINES: usize = 6;
 
-/// Shows what regenerating a config would change.
+/// Shows what regenerating a config would change, or prints roles.
 ///
 /// # Errors
 /// The config was not generated, or its template cannot be read.
 pub(crate) fn run(session: &mut Session<'_>, request: &TemplateArgs) -> Result<u8, CliError> {
-    let TemplateCommand::Diff(request) = &request.command;
+    let request = match &request.command {
+        TemplateCommand::Diff(request) => request,
+        TemplateCommand::Rbac(asked) => {
+            let text = match asked.role {
+                RbacRole::Plan => serve::PLAN_ROLE,
+                RbacRole::Apply => serve::APPLY_ROLE,
+            };
+            session.terminal.data(text)?;
+            return Ok(exit_code::DONE);
+        }
+    };
     let ground = Ground::find(session, request.fleet.as_deref())?;
     let names = match &request.cluster {
         Some(name) => vec![name.clone()],

@@ -1,10 +1,13 @@
 //! Interprets a plan's actions on a picture of the cluster, and judges every prefix.
 
+mod kubernetes;
+
 use super::argv::{self, Command};
 use super::{Faults, Subject};
 use crate::catalog::{Bootstrap, SupportState};
 use crate::model::{AddonVersion, Condition, KubeMinor, LiveNodegroup, Node, Observation};
 use crate::plan::wire::{Action, LaterStep, Step, StepKind};
+use kubernetes::Call;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -142,8 +145,19 @@ impl Cluster {
                     self.eks(operation, input, step, subject, faults);
                 }
                 Action::Kube {
-                    verb, object, body, ..
-                } => self.kube(verb, object, body),
+                    verb,
+                    object,
+                    body,
+                    only_if,
+                } => {
+                    let call = Call {
+                        verb,
+                        object,
+                        body,
+                        only_if: only_if.as_ref(),
+                    };
+                    self.kubernetes(&call, step, subject, faults);
+                }
                 Action::Wait(wait) => self.waited(&wait.condition, step),
             }
         }
@@ -176,7 +190,6 @@ impl Cluster {
             "upgrade cluster" => self.hop(command, step, subject, faults),
             "create nodegroup" => self.create(command, file.as_ref(), step, subject, faults),
             "delete nodegroup" => self.delete(command, step, faults),
-            "drain nodegroup" => self.drain(command, step, faults),
             "scale nodegroup" | "delete addon" => {}
             "update addon" | "create addon" => self.addon_file(file.as_ref(), step, faults),
             "utils update-kube-proxy" | "utils update-aws-node" | "utils update-coredns" => {
@@ -415,40 +428,6 @@ impl Cluster {
         self.gone.insert(name);
     }
 
-    fn drain(&mut self, command: &Command<'_>, step: &Step, faults: &mut Faults) {
-        let name = command.get(&["n", "name"]).unwrap_or_default();
-        if command.get(&["undo"]).is_some() {
-            // `--undo` opens the nodes again; whether pods came back nobody knows.
-            if let Some(group) = self.groups.get_mut(name) {
-                group.empty = false;
-            }
-            return;
-        }
-        let successor = self
-            .groups
-            .get(name)
-            .and_then(|group| group.replaced_by.clone());
-        let verified = successor
-            .as_ref()
-            .is_none_or(|new| self.groups.get(new).is_some_and(|group| group.verified));
-        if !verified {
-            faults.add(
-                "R7",
-                step,
-                format!("The successor of `{name}` was not verified."),
-            );
-        }
-        match self.groups.get_mut(name) {
-            Some(group) if group.marked => group.empty = true,
-            Some(_) => faults.add(
-                "R7",
-                step,
-                format!("`{name}` is drained before it is tainted."),
-            ),
-            None => faults.add("R7", step, format!("`{name}` does not exist.")),
-        }
-    }
-
     fn eks(
         &mut self,
         operation: &str,
@@ -512,18 +491,6 @@ impl Cluster {
             );
         }
         if let Some(group) = self.groups.get_mut(name) {
-            group.marked = true;
-        }
-    }
-
-    fn kube(&mut self, verb: &str, object: &str, body: &Value) {
-        let name = object.strip_prefix("nodes?nodegroup=");
-        let adds = body
-            .get("addOrUpdateTaints")
-            .is_some_and(|t| t.to_string().contains(TAINT));
-        if let (Some(name), "patch-nodes", true) = (name, verb, adds)
-            && let Some(group) = self.groups.get_mut(name)
-        {
             group.marked = true;
         }
     }

@@ -244,6 +244,8 @@ fn read_eks(map: &Map<String, Value>, at: &str) -> Result<Desired, ConfigError> 
         name: required(metadata, "name", &metadata_path)?,
         region: required(metadata, "region", &metadata_path)?,
         account_id: None,
+        endpoint: None,
+        certificate_authority: None,
     };
     check_cluster_name(&cluster.name, &metadata_path)?;
     let nodegroups = read_nodegroups(map, at)?;

@@ -102,6 +102,12 @@ pub struct ClusterId {
     /// The AWS account, when known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account_id: Option<String>,
+    /// The endpoint by which its Kubernetes API was read, when it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// `sha256:` and the hex digest of the authority's certificates, DER, that its API server was verified by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate_authority: Option<String>,
 }
 
 /// The control plane as DescribeCluster tells it.
@@ -277,11 +283,17 @@ pub struct Pod {
 }
 
 impl Pod {
-    /// Returns true for a pod that a drain leaves alone.
+    /// Returns true for a pod that a drain leaves alone: a DaemonSet's, or a static pod of its node.
     pub fn is_daemon(&self) -> bool {
-        self.owner
-            .value()
-            .is_some_and(|owner| owner.starts_with("DaemonSet/"))
+        let owner = self.owner.value();
+        owner.is_some_and(|owner| owner.starts_with("DaemonSet/")) || self.is_static()
+    }
+
+    /// Returns true for what stands for a static pod in the API: the kubelet runs it from a file and
+    /// names its node as the owner (Kubernetes, Create static Pods), so an eviction changes nothing.
+    pub fn is_static(&self) -> bool {
+        let owner = self.owner.value();
+        owner.is_some_and(|owner| owner.starts_with("Node/"))
     }
 }
 
@@ -670,6 +682,11 @@ impl Observation {
             self.subnets.items().iter().map(|s| &s.id),
             &mut found,
         );
+        let webhooks = self.webhooks.items().iter();
+        let webhooks: Vec<String> = webhooks
+            .map(|one| format!("{} {}", one.kind.to_lowercase(), one.key()))
+            .collect();
+        duplicates("webhook", webhooks.iter(), &mut found);
         if !self.nodegroups.is_unknown() {
             for node in self.nodes.items() {
                 if let Some(group) = &node.nodegroup

@@ -97,6 +97,29 @@ pub fn same_cluster(plan: &Plan, observed: &Observation) -> Result<(), Refusal> 
         }
         (Some(_) | None, _) => {}
     }
+    let addresses = [
+        ("endpoint", &want.endpoint, &have.endpoint),
+        (
+            "certificate authority",
+            &want.certificate_authority,
+            &have.certificate_authority,
+        ),
+    ];
+    for (what, want, have) in addresses {
+        match (want, have) {
+            (Some(want), Some(have)) if want != have => {
+                return refuse(format!(
+                    "the plan was made through the {what} {want}, and this cluster has {have}"
+                ));
+            }
+            (Some(want), None) => {
+                return unread(format!(
+                    "the {what} of this cluster was not read, and the plan was made through {want}"
+                ));
+            }
+            (Some(_) | None, _) => {}
+        }
+    }
     let made = observed
         .control_plane
         .value()

@@ -13,11 +13,9 @@ const CREATE_TIMEOUT: &str = "40m";
 /// The same in seconds, with five minutes for nodes to become Ready after the tool returned.
 const CREATE_WAIT_SECONDS: u32 = 45 * 60;
 /// A drain waits for budgets and for pods to end; an hour, then the run stops and names the pod.
-const DRAIN_TIMEOUT: &str = "60m";
-/// The same in seconds.
 const DRAIN_WAIT_SECONDS: u32 = 3600;
 /// Two nodes at once: one would take hours on large groups, more would break single-replica services together.
-const DRAIN_PARALLEL: &str = "2";
+const DRAIN_PARALLEL: u32 = 2;
 /// Stacks with network interfaces in use take long to go; eksctl's default of 25 minutes is too short.
 const DELETE_TIMEOUT: &str = "60m";
 /// The same in seconds.
@@ -196,10 +194,15 @@ fn mark_action(draft: &Draft<'_>, name: &str, group: &Group, change: &str) -> Ac
         );
     }
     let taint = json!({"key": PHASE_OUT_TAINT, "value": "true", "effect": "NoSchedule"});
+    on_nodes("patch-nodes", name, json!({change: [taint]}))
+}
+
+/// Acts on the nodes of a group through the Kubernetes API.
+fn on_nodes(verb: &str, name: &str, body: Value) -> Action {
     Action::Kube {
-        verb: "patch-nodes".to_owned(),
+        verb: verb.to_owned(),
         object: format!("nodes?nodegroup={name}"),
-        body: json!({change: [taint]}),
+        body,
         only_if: None,
     }
 }
@@ -234,15 +237,14 @@ pub(super) fn drain(draft: &Draft<'_>, name: &str, group: &Group, to: &str) -> S
             nodegroup: name.to_owned(),
         },
     ];
-    let rest = [
-        "-n",
-        name,
-        "--parallel",
-        DRAIN_PARALLEL,
-        "--timeout",
-        DRAIN_TIMEOUT,
-    ];
-    step.actions = vec![draft.eksctl(&["drain", "nodegroup"], &rest)];
+    let mut body = json!({"parallel": DRAIN_PARALLEL, "timeoutSeconds": DRAIN_WAIT_SECONDS});
+    if super::drain::gives_up_bare_pods(draft, name) {
+        body["barePods"] = json!(true);
+        let lost =
+            "Pods without a controller go too, and nobody makes them again: a waiver accepts that.";
+        step.reason.push(lost.to_owned());
+    }
+    step.actions = vec![on_nodes("drain-nodes", name, body)];
     let empty = Condition::NodegroupEmpty {
         nodegroup: name.to_owned(),
     };
@@ -255,9 +257,12 @@ pub(super) fn drain(draft: &Draft<'_>, name: &str, group: &Group, to: &str) -> S
     step.duration = draft.duration("drain-nodegroup", group.nodes);
     let longest = draft.longest_drains.get(name).copied().unwrap_or(0);
     step.duration.max = step.duration.max.max(longest);
-    let undo = draft.eksctl(&["drain", "nodegroup"], &["-n", name, "--undo"]);
     step.rollback = Rollback::Inverse {
-        actions: vec![undo],
+        actions: vec![on_nodes(
+            "patch-nodes",
+            name,
+            json!({"unschedulable": false}),
+        )],
     };
     step.reversible_until = Some(format!("until `{name}` is deleted"));
     step

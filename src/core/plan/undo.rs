@@ -7,7 +7,7 @@
 use super::draft::{Draft, finding, wait};
 use super::propose::seal;
 use super::wire::{Action, Disruption, Rollback, Severity, Step, StepKind};
-use super::{PlanInput, Planned, addons, rollback, steps};
+use super::{PlanInput, Planned, addons, drain, rollback, steps};
 use crate::diff::generation::has_phase_out_taint;
 use crate::diff::normalize;
 use crate::model::clusterconfig::count_of;
@@ -361,6 +361,10 @@ impl Way {
             self.removed.insert(name.to_owned());
             return;
         };
+        if let Some(blocker) = drain::bare_blockers(draft, name).first() {
+            self.ends(&made.id, &blocker.why);
+            return;
+        }
         if !draft.is_marked(name) {
             let step = steps::taint(draft, name, &group);
             draft.emit(step, Vec::new());

@@ -326,13 +326,30 @@ pub enum Action {
         /// The input without idempotency tokens.
         input: Map<String, Value>,
     },
-    /// Call the Kubernetes API.
+    /// Call the Kubernetes API. The verbs are a closed list, and the audit refuses any other:
+    ///
+    /// * `patch` of `daemonsets/NAMESPACE/NAME`: a strategic merge patch with this body.
+    /// * `patch-nodes` of `nodes?nodegroup=NAME`: `addOrUpdateTaints` and `removeTaints` are lists of
+    ///   taints for every node that the group has now; `unschedulable` closes (true) or opens (false)
+    ///   these nodes.
+    /// * `drain-nodes` of `nodes?nodegroup=NAME`: every node of the group is cordoned first, and nodes
+    ///   that join meanwhile too. Then the pods of at most `parallel` nodes at a time are evicted, in
+    ///   the order of the nodes' names, through the Eviction API only: nothing is deleted, nothing is
+    ///   forced. Pods of a `DaemonSet`, mirror pods and finished pods stay; `emptyDir` volumes go with
+    ///   their pods. A node is drained when none of the others is left on it, those that are ending
+    ///   included. What refuses an eviction (429 of a budget, 500 of two budgets, a passing error of
+    ///   the server) is asked again every 5 seconds, as kubectl does. Pods get `gracePeriodSeconds` to
+    ///   end, or, when it is null or left out, their own time. A pod without a controller is evicted
+    ///   only with `barePods: true`; else a drain that finds one fails after the cordon and before the
+    ///   first eviction, and names it. `timeoutSeconds` after it began the drain fails: what it says
+    ///   names the pods that are left, their nodes, the budgets that hold them and the server's words;
+    ///   the nodes stay cordoned. It is idempotent: done again, it goes on with what is left.
     Kube {
-        /// `patch`, `patch-nodes`, …
+        /// `patch`, `patch-nodes` or `drain-nodes`.
         verb: String,
-        /// What it acts on.
+        /// What it acts on: `daemonsets/NAMESPACE/NAME`, or `nodes?nodegroup=NAME` for all nodes of a group.
         object: String,
-        /// The body.
+        /// The patch, or the words of the verb.
         body: Value,
         /// Act only while this holds: a conditional repair.
         #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,5 +1,6 @@
 //! Everything that a plan says of one step.
 
+use super::actions::by_hand;
 use super::conditions::condition_in_words;
 use super::findings;
 use super::layout::{Page, clean};
@@ -96,6 +97,7 @@ fn actions(out: &mut String, title: &str, actions: &[Action]) {
     let mut lines = Vec::new();
     for action in actions {
         lines.push(action_line(action));
+        lines.extend(by_hand(action).map(|command| format!("  by hand: {command}")));
         if let Action::Run {
             tool: _,
             argv: _,

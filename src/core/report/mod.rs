@@ -3,6 +3,7 @@
 //! Everything returns text. Nothing here prints, reads a clock, a file or the
 //! environment, or decides anything: a report says what the plan says.
 
+mod actions;
 mod alike;
 mod check;
 mod codes;

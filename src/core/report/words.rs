@@ -368,6 +368,9 @@ pub(super) fn action_line(action: &Action) -> String {
             body,
             only_if,
         } => {
+            if let Some(line) = super::actions::on_nodes(verb, object, body) {
+                return line;
+            }
             let body = if body.is_null() {
                 String::new()
             } else {

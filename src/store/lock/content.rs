@@ -151,6 +151,56 @@ impl LockContent {
         }
     }
 
+    /// Gives up the holding with this id: its run counts as stopped. Why not, otherwise.
+    pub(super) fn give_up(&mut self, id: &str) -> Result<(), String> {
+        if self.id.is_empty() {
+            return Err("nobody holds it".to_owned());
+        }
+        if self.id != id {
+            return Err(format!(
+                "its id is `{}`, held by {} since {}",
+                self.id, self.holder, self.acquired_at
+            ));
+        }
+        self.id.clear();
+        for one in self.consumed.iter_mut().filter(|one| one.ending.is_none()) {
+            one.ending = Some(Ending::Stopped);
+        }
+        Ok(())
+    }
+
+    /// Returns what two locks of one cluster say together: what either has of a run counts.
+    pub(super) fn merged(one: Self, other: Self) -> Self {
+        let (mut later, earlier) = if one.acquired_at >= other.acquired_at {
+            (one, other)
+        } else {
+            (other, one)
+        };
+        let mut only_there = Vec::new();
+        for run in earlier.consumed {
+            let is_it = |own: &&mut ConsumedPlan| own.plan == run.plan && own.run == run.run;
+            match later.consumed.iter_mut().find(is_it) {
+                Some(own) => own.learn(run),
+                None => only_there.push(run),
+            }
+        }
+        only_there.append(&mut later.consumed);
+        later.consumed = only_there;
+        later
+    }
+
+    /// Forgets the oldest run that ended, and not one of `plan`; false when there is none.
+    pub(super) fn forget_one(&mut self, plan: &str) -> bool {
+        let old = |one: &ConsumedPlan| one.ending.is_some() && one.plan != plan;
+        match self.consumed.iter().position(old) {
+            Some(at) => {
+                self.consumed.remove(at);
+                true
+            }
+            None => false,
+        }
+    }
+
     pub(super) fn note(&mut self, note: &LockNote) {
         let LockNote {
             run,
@@ -186,5 +236,29 @@ impl LockContent {
         }
         // The latest run stands last.
         self.consumed.push(entry);
+    }
+}
+
+impl ConsumedPlan {
+    /// Takes over what another lock says of the same run.
+    fn learn(&mut self, other: Self) {
+        for nonce in other.nonces {
+            if !self.nonces.contains(&nonce) {
+                self.nonces.push(nonce);
+            }
+        }
+        let is_last = |ending: &Option<Ending>| {
+            matches!(ending, Some(Ending::Done | Ending::RolledBack))
+        };
+        // A run that was carried out stays so; else the lock that saw more of it knows better, and one that
+        // was given up since has as many events.
+        let theirs = other.seq > self.seq || (other.seq == self.seq && self.ending.is_none());
+        if is_last(&other.ending) || (theirs && !is_last(&self.ending)) {
+            self.ending = other.ending;
+        }
+        if other.seq > self.seq {
+            self.seq = other.seq;
+            self.head = other.head;
+        }
     }
 }

@@ -21,6 +21,50 @@ pub enum LockError {
         /// The digest of its plan.
         plan: String,
     },
+    /// Somebody else has the lease in the cluster.
+    #[error(
+        "Locking the cluster failed: {by} holds the lease `{lease}` since {since} (renewed at {renewed}), for run {run} of the plan {plan}"
+    )]
+    Leased {
+        /// The lease.
+        lease: String,
+        /// Who.
+        by: String,
+        /// Since when.
+        since: String,
+        /// When it was last renewed.
+        renewed: String,
+        /// The run.
+        run: String,
+        /// The digest of its plan.
+        plan: String,
+        /// The id of the holding; empty when the lease tells none.
+        id: String,
+        /// The lease as a command reads it.
+        look: String,
+    },
+    /// The lease in the cluster could not be read or written.
+    #[error("{attempt} the lease `{lease}` failed: {why}")]
+    Api {
+        /// What was attempted.
+        attempt: &'static str,
+        /// The lease.
+        lease: String,
+        /// Why.
+        why: String,
+        /// What to do about it.
+        hint: Option<String>,
+    },
+    /// What the lease in the cluster says is no lock.
+    #[error("Reading the lease `{lease}` failed: {why}")]
+    BadLease {
+        /// The lease.
+        lease: String,
+        /// What is wrong.
+        why: String,
+        /// The command that takes it away.
+        remove: String,
+    },
     /// It was ours and is not any more.
     #[error("The lock `{file}` is not ours any more: {why}")]
     Lost {
@@ -114,6 +158,16 @@ impl LockError {
             Self::Held { .. } => {
                 "`stairway status PLAN` shows how far it is; wait until it ends".to_owned()
             }
+            Self::Leased { id, look, .. } if id.is_empty() => {
+                format!("`{look}` shows it; wait until it ends")
+            }
+            Self::Leased { id, look, .. } => format!(
+                "`{look}` shows it; wait until it ends, or, when that process is gone for good: `stairway apply --unlock {id}`"
+            ),
+            Self::Api { hint, .. } => return hint.clone(),
+            Self::BadLease { remove, .. } => format!(
+                "when no run is going on: `{remove}`, then `stairway apply PLAN --resume --adopt`"
+            ),
             Self::Lost { .. } | Self::JournalBehind { .. } | Self::JournalDiffers { .. } => {
                 "look at the cluster, then go on with `stairway apply PLAN --resume --adopt`"
                     .to_owned()

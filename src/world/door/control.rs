@@ -46,16 +46,14 @@ impl Door {
     }
 
     /// Stores what is there from the start beside what the world shows.
-    pub(crate) fn seed(&mut self, world: &World, objects: Vec<Value>) {
-        if let Some(auth) = aws_auth(world) {
-            self.plant(world, auth);
+    pub(crate) fn seed(&mut self, world: &mut World, objects: Vec<Value>) {
+        for object in &objects {
+            self.plant(world, object.clone());
         }
-        for object in objects {
-            self.plant(world, object);
-        }
+        self.tell_planted(world, &objects);
     }
 
-    fn plant(&mut self, world: &World, mut object: Value) {
+    pub(crate) fn plant(&mut self, world: &World, mut object: Value) {
         let kind = object["kind"].as_str().unwrap_or_default();
         let Some(kind) = kinds::KINDS.iter().find(|one| one.kind == kind) else {
             return;
@@ -257,6 +255,17 @@ impl Door {
             if own {
                 self.tell_world(world, &place, allowed);
             }
+            let unread = told.as_ref().filter(|_| !own).map(|told| &told.allowed);
+            if unread.is_some_and(|known| known.is_unknown() && !known.is_unknown_by_default()) {
+                // As before the controller's first look, which `observedGeneration` would tell.
+                let generation = number(&budget["metadata"]["generation"]).max(1);
+                meta_mut(&mut budget).insert("generation".to_owned(), json!(generation));
+                budget["status"] = json!({
+                    "disruptionsAllowed": 0, "currentHealthy": 0, "desiredHealthy": 0, "expectedPods": 0,
+                });
+                self.store.put(&place, budget);
+                continue;
+            }
             set_budget(&mut budget, (expected, healthy, wanted, allowed));
             stamp(Some(&before), &mut budget, world.now);
             self.store.put(&place, budget);
@@ -427,41 +436,4 @@ fn set_budget(budget: &mut Value, (expected, healthy, wanted, allowed): (i64, i6
         "expectedPods": expected,
         "conditions": [condition],
     });
-}
-
-/// The roles of self-managed and managed groups, as eksctl writes them; none with `authenticationMode: API`.
-fn aws_auth(world: &World) -> Option<Value> {
-    let plane = world.cluster.control_plane.value();
-    let mode = plane.and_then(|plane| {
-        plane
-            .settings
-            .get("accessConfig")?
-            .get("authenticationMode")?
-            .as_str()
-    });
-    if mode == Some("API") {
-        return None;
-    }
-    let id = &world.cluster.cluster;
-    let account = id.account_id.as_deref().unwrap_or("111122223333");
-    let mut roles = String::new();
-    for group in world.cluster.nodegroups.items() {
-        let given = group
-            .spec
-            .get("iam")
-            .and_then(|iam| iam.get("instanceRoleARN")?.as_str());
-        let made = format!(
-            "arn:aws:iam::{account}:role/eksctl-{}-nodegroup-{}-NodeInstanceRole",
-            id.name, group.name
-        );
-        let arn = given.unwrap_or(&made);
-        roles.push_str(&format!(
-            "- groups:\n  - system:bootstrappers\n  - system:nodes\n  rolearn: {arn}\n  username: system:node:{{{{EC2PrivateDNSName}}}}\n"
-        ));
-    }
-    Some(json!({
-        "kind": "ConfigMap",
-        "metadata": {"name": "aws-auth", "namespace": "kube-system"},
-        "data": {"mapRoles": roles},
-    }))
 }

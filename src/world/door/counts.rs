@@ -70,6 +70,15 @@ impl Door {
             raise_revision(&mut after);
         }
         meta_mut(&mut after).insert("generation".to_owned(), json!(generation));
+        if !own
+            && !self.rollouts.contains_key(place)
+            && project::is_unread(world, &place.1, &place.2)
+        {
+            // As before a controller's first look.
+            after["status"] = json!({});
+            self.store.put(place, after);
+            return;
+        }
         after["status"] = match kind {
             "DaemonSet" => daemon_status(&counts, generation),
             "Deployment" => {
@@ -101,11 +110,18 @@ impl Door {
                 self.rollouts.remove(place);
             }
         }
+        if told == Some(false) {
+            counts.wanted = counts.wanted.max(1);
+        }
         counts.updated = counts.wanted;
         if let Some(rollout) = self.rollouts.get(place) {
             counts.moving(kind, rollout.step);
         } else if told == Some(false) {
             counts.ready = counts.ready.min((counts.wanted - 1).max(0));
+        } else if told == Some(true) {
+            // The world's word counts, whatever its pods look like.
+            counts.total = counts.wanted;
+            counts.ready = counts.wanted;
         }
     }
 

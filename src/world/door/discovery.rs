@@ -21,11 +21,7 @@ impl Door {
         caller: &Caller,
     ) -> Result<Response, Refusal> {
         let path = request.path.trim_end_matches('/');
-        let verb = match request.method.as_str() {
-            "GET" | "HEAD" => "get",
-            "POST" => "post",
-            _ => "put",
-        };
+        let verb = verb_of(request);
         if !self.authority.allows_path(caller, verb, &request.path) {
             return Err(auth::denied_path(caller, verb, &request.path));
         }
@@ -35,8 +31,17 @@ impl Door {
         let parts: Vec<&str> = path.split('/').skip(1).collect();
         match parts.as_slice() {
             ["healthz" | "livez" | "readyz", ..] => Ok(Response::text(200, TEXT, "ok")),
-            ["version"] => Ok(Response::json(200, &self.version(world))),
-            ["metrics"] => Ok(self.metrics(world)),
+            ["version"] => {
+                if self.git_version.is_none() && world.version().is_none() {
+                    let why = "nobody recorded the version of the control plane";
+                    return Err(super::untold("version", why));
+                }
+                Ok(Response::json(200, &self.version(world)))
+            }
+            ["metrics"] => {
+                super::told("metrics", &world.cluster.deprecated_apis)?;
+                Ok(self.metrics(world))
+            }
             ["api"] => Ok(discovery(request, &[""], &core_versions())),
             ["apis"] => Ok(discovery(request, &GROUPS, &group_list())),
             ["api", VERSION] => Ok(Response::json(200, &resources(""))),
@@ -208,4 +213,13 @@ fn resources(group: &str) -> Value {
         "groupVersion": group_version(group),
         "resources": list,
     })
+}
+
+/// Returns the verb of the authorizer for a path that is no resource.
+pub(crate) fn verb_of(request: &Request) -> &'static str {
+    match request.method.as_str() {
+        "GET" | "HEAD" => "get",
+        "POST" => "post",
+        _ => "put",
+    }
 }

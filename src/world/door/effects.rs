@@ -79,7 +79,7 @@ impl Door {
                     self.scale_effect(world, place, after);
                 }
             }
-            _ => {}
+            _ => self.tell_gates(world, place),
         }
         world.watch();
     }
@@ -178,6 +178,7 @@ impl Door {
         }
         self.rollouts.remove(place);
         self.store.remove(place);
+        self.tell_gates(world, place);
     }
 
     /// Evicts a pod in the world; false when a budget of the world refuses.
@@ -320,8 +321,13 @@ fn pod_effect(world: &mut World, before: Option<&Value>, after: &Value) {
 }
 
 fn labels_of(object: &Value) -> BTreeMap<String, String> {
-    let labels = object["metadata"]["labels"].as_object();
+    labels_at(&object["metadata"]["labels"])
+}
+
+/// Returns a map of texts.
+pub(crate) fn labels_at(labels: &Value) -> BTreeMap<String, String> {
     labels
+        .as_object()
         .into_iter()
         .flatten()
         .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
@@ -339,6 +345,9 @@ pub(crate) fn pod_of(object: &Value) -> Pod {
         .into_iter()
         .any(|one| one["operator"] == "Exists" && one["key"].is_null() && one["effect"].is_null());
     let volumes = spec["volumes"].as_array().into_iter().flatten();
+    let claims = volumes
+        .clone()
+        .any(|volume| volume.get("persistentVolumeClaim").is_some());
     let selector = spec["nodeSelector"].as_object().into_iter().flatten();
     Pod {
         namespace: text(&meta["namespace"]),
@@ -351,6 +360,11 @@ pub(crate) fn pod_of(object: &Value) -> Pod {
             None => Known::Absent,
         },
         labels: labels_of(object),
+        volume_zones: if claims {
+            Known::Unknown("nobody looked where its volumes are".to_owned())
+        } else {
+            Known::Value(Vec::new())
+        },
         tolerates_everything: everything,
         node_selector: Known::Value(
             selector

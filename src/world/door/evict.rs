@@ -80,8 +80,7 @@ impl Door {
             return Ok(());
         };
         if guards.len() > 1 {
-            let message = "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.";
-            return Err(Refusal::new(500, "", message));
+            return Err(Refusal::new(500, "", crate::pods::TWO_BUDGETS));
         }
         let status = &budget["status"];
         if number(&status["observedGeneration"]) < number(&budget["metadata"]["generation"]) {

@@ -1,8 +1,9 @@
 //! How the door misbehaves when it is told to: each way in which a network or a server fails a client.
 
-use super::Door;
 use super::errors::Refusal;
-use super::request::{Request, Response};
+use super::request::{NEVER_MS, Request, Response};
+use super::route::{self, Route};
+use super::{Door, attributes, auth, discovery};
 use stairway_core::model::glob_matches;
 
 /// One way to fail.
@@ -16,10 +17,18 @@ pub enum Trouble {
     AnswerLost(u16),
     /// 401, whatever the token.
     Expired,
+    /// 403, whatever the bindings, in the words of RBAC.
+    Forbidden,
+    /// 410: what was asked for is older than the history.
+    Gone,
     /// The connection breaks after this many bytes of the body, or before this many events of a watch are over.
     Cut(usize),
     /// The connection breaks in the middle of the body.
     HalfPage,
+    /// The body ends in the middle, and the head says that this is all of it, as from a proxy that gave up.
+    Truncated,
+    /// What was asked is done, and no answer ever comes; see [`super::NEVER_MS`].
+    NeverAnswers,
     /// The first byte comes after this many milliseconds.
     Slow(u64),
     /// Reads tell what was true this many resourceVersions ago, as a cache that lags does.
@@ -119,31 +128,62 @@ impl Door {
         });
         strikes
     }
-}
 
-impl Trouble {
     /// Returns the refusal of what is refused before any effect.
-    pub(crate) fn refusal(self) -> Option<Refusal> {
-        match self {
-            Self::Busy(retry) => Some(Refusal::busy(retry)),
-            Self::Unwell(code) => Some(Refusal::unwell(code)),
-            Self::Expired => Some(Refusal::unauthorized()),
-            Self::AnswerLost(_)
-            | Self::Cut(_)
-            | Self::HalfPage
-            | Self::Slow(_)
-            | Self::Stale(_) => None,
+    pub(crate) fn refusal_of(&self, trouble: Trouble, request: &Request) -> Option<Refusal> {
+        match trouble {
+            Trouble::Busy(retry) => Some(Refusal::busy(retry)),
+            Trouble::Unwell(code) => Some(Refusal::unwell(code)),
+            Trouble::Expired => Some(Refusal::unauthorized()),
+            Trouble::Forbidden => Some(self.denial(request)),
+            Trouble::Gone => {
+                let asked = request
+                    .param("resourceVersion")
+                    .and_then(|v| v.parse().ok());
+                let asked: u64 = asked.unwrap_or(1);
+                Some(Refusal::too_old(asked, self.revision().max(asked + 1)))
+            }
+            Trouble::AnswerLost(_)
+            | Trouble::Cut(_)
+            | Trouble::HalfPage
+            | Trouble::Truncated
+            | Trouble::NeverAnswers
+            | Trouble::Slow(_)
+            | Trouble::Stale(_) => None,
         }
     }
 
+    fn denial(&self, request: &Request) -> Refusal {
+        match (self.authority.caller(request), route::route(&request.path)) {
+            (Err(refusal), _) => refusal,
+            (Ok(caller), Route::Plain) => {
+                auth::denied_path(&caller, discovery::verb_of(request), &request.path)
+            }
+            (Ok(caller), Route::Resource(target)) => {
+                auth::denied(&caller, &attributes(request, &target))
+            }
+        }
+    }
+}
+
+impl Trouble {
     /// Spoils an answer.
     pub(crate) fn spoil(self, response: &mut Response) {
         match self {
             Self::AnswerLost(code) => *response = Refusal::unwell(code).response(),
             Self::Cut(bytes) => response.cut_after = Some(bytes),
             Self::HalfPage => response.cut_after = Some(response.body.len() / 2),
-            Self::Slow(milliseconds) => response.delay_ms += milliseconds,
-            Self::Busy(_) | Self::Unwell(_) | Self::Expired | Self::Stale(_) => {}
+            Self::Slow(milliseconds) => {
+                response.delay_ms = response.delay_ms.saturating_add(milliseconds)
+            }
+            Self::Truncated => response.body.truncate(response.body.len() / 2),
+            Self::NeverAnswers => response.delay_ms = NEVER_MS,
+            Self::Busy(_)
+            | Self::Unwell(_)
+            | Self::Expired
+            | Self::Forbidden
+            | Self::Gone
+            | Self::Stale(_) => {}
         }
     }
 }

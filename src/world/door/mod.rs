@@ -18,7 +18,7 @@
 //!
 //! Read a request (a body up to one byte over [`Request::BODY_MAX`], header names
 //! in lower case), call [`Door::handle`] under one lock with the world, and write
-//! the [`Reply`]: wait `delay_ms`, send status and headers, break the connection
+//! the [`Reply`]: wait `delay_ms` outside of that lock ([`NEVER_MS`]: for ever), send status and headers, break the connection
 //! after `cut_after` bytes of the body. To HEAD no body is sent. A watch is a
 //! chunked body: call [`Door::poll`] several times a second with the seconds since
 //! it began, write each event as a chunk, and end the body when it says so; a
@@ -32,7 +32,7 @@
 //! | `request`, `route`, `kinds` | what is asked, and of what |
 //! | `auth`, `faults`, `errors` | who may, what fails, and how refusals look |
 //! | `store` | objects, versions, history |
-//! | `project`, `carry`, `control`, `workloads`, `counts` | from the world to objects, and what controllers do |
+//! | `project`, `gates`, `carry`, `control`, `workloads`, `counts` | from the world to objects, and what controllers do |
 //! | `list`, `select`, `watch`, `table` | reads |
 //! | `decode`, `protobuf`, `write`, `delete`, `patch`, `apply`, `owners`, `evict`, `effects` | writes, and what they do to the world |
 //! | `schema`, `discovery`, `openapi`, `metrics` | what the server says of itself |
@@ -49,6 +49,7 @@ mod effects;
 mod errors;
 mod evict;
 mod faults;
+mod gates;
 mod kinds;
 mod list;
 mod metrics;
@@ -73,7 +74,7 @@ mod tests;
 pub use auth::{Binding, Subject, User};
 pub use faults::{DoorFault, Trouble};
 pub use list::base64_padded;
-pub use request::{Reply, Request, Response};
+pub use request::{NEVER_MS, Reply, Request, Response};
 pub use watch::{Polled, Watch};
 
 use crate::World;
@@ -84,7 +85,7 @@ use kinds::Kind;
 use request::JSON;
 use route::{Route, Target};
 use serde_json::{Map, Value, json};
-use stairway_core::model::{Observation, Timestamp};
+use stairway_core::model::{Known, Observation, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use store::{Key, Store};
 
@@ -110,10 +111,12 @@ pub struct Asked {
     pub verb: String,
     /// The API group; empty for the core.
     pub group: String,
-    /// The plural, with its subresource: `pods/eviction`.
+    /// The plural, with its subresource: `pods/eviction`; empty for a path that is no resource.
     pub resource: String,
     /// Empty at the cluster scope.
     pub namespace: String,
+    /// The path of a request for no resource: `/version`, `/metrics`; empty for resources.
+    pub path: String,
     /// The HTTP status of the answer; 200 for a watch.
     pub status: u16,
 }
@@ -228,7 +231,7 @@ impl Door {
             }
             Some(_) | None => None,
         };
-        let reply = match trouble.and_then(Trouble::refusal) {
+        let reply = match trouble.and_then(|trouble| self.refusal_of(trouble, request)) {
             Some(refusal) => Err(refusal),
             None => self.admit(world, request),
         };
@@ -242,7 +245,7 @@ impl Door {
         reply
     }
 
-    /// Returns the requests for resources so far, refused ones too; beyond 100,000 the oldest are forgotten.
+    /// Returns the requests so far of whoever has a token, refused ones too; beyond 100,000 the oldest are forgotten.
     pub fn asked(&self) -> &[Asked] {
         &self.asked
     }
@@ -273,7 +276,15 @@ impl Door {
     fn admit(&mut self, world: &mut World, request: &Request) -> Result<Reply, Refusal> {
         let caller = self.authority.caller(request)?;
         match route::route(&request.path) {
-            Route::Plain => self.plain(world, request, &caller).map(Reply::Answer),
+            Route::Plain => {
+                let reply = self.plain(world, request, &caller).map(Reply::Answer);
+                let asked = Attributes {
+                    verb: discovery::verb_of(request).to_owned(),
+                    ..Attributes::default()
+                };
+                self.note(&caller, &asked, &request.path, &reply);
+                reply
+            }
             Route::Resource(target) => {
                 let asked = attributes(request, &target);
                 let reply = if self.authority.allows(&caller, &asked).is_some() {
@@ -281,13 +292,19 @@ impl Door {
                 } else {
                     Err(auth::denied(&caller, &asked))
                 };
-                self.note(&caller, &asked, &reply);
+                self.note(&caller, &asked, "", &reply);
                 reply
             }
         }
     }
 
-    fn note(&mut self, caller: &Caller, asked: &Attributes, reply: &Result<Reply, Refusal>) {
+    fn note(
+        &mut self,
+        caller: &Caller,
+        asked: &Attributes,
+        path: &str,
+        reply: &Result<Reply, Refusal>,
+    ) {
         let status = match reply {
             Ok(Reply::Answer(response)) => response.status,
             Ok(Reply::Watch(_)) => 200,
@@ -306,6 +323,7 @@ impl Door {
             group: asked.group.clone(),
             resource,
             namespace: asked.namespace.clone(),
+            path: path.to_owned(),
             status,
         });
     }
@@ -324,7 +342,7 @@ impl Door {
             return Err(Refusal::too_large(Request::BODY_MAX));
         }
         let accept = Accept::read(request.header("accept"))?;
-        known(world, kind)?;
+        self.known(world, kind, target)?;
         let call = Call {
             request,
             target,
@@ -363,6 +381,23 @@ impl Door {
         Ok(Reply::Answer(reply.warned(&warnings)))
     }
 
+    fn known(&self, world: &World, kind: &Kind, target: &Target) -> Result<(), Refusal> {
+        let cluster = &world.cluster;
+        match kind.plural {
+            "nodes" => told(kind.plural, &cluster.nodes),
+            "pods" => told(kind.plural, &cluster.pods),
+            "poddisruptionbudgets" => told(kind.plural, &cluster.pdbs),
+            // Pods have owners, also where nobody recorded the workloads as such.
+            "daemonsets" | "deployments" if !cluster.workloads.is_unknown_by_default() => {
+                told(kind.plural, &cluster.workloads)
+            }
+            _ => match self.unread_gate(world, kind.plural, target) {
+                Some(why) => Err(untold(kind.plural, why)),
+                None => Ok(()),
+            },
+        }
+    }
+
     fn review(&self, call: &Call<'_>, caller: &Caller) -> Result<Response, Refusal> {
         let (review, _) = decode::decode(call, call.kind.kind)?;
         Ok(match call.kind.plural {
@@ -374,21 +409,16 @@ impl Door {
 }
 
 /// What nobody could read of a recorded cluster cannot be read here either: no answer, and not an empty one.
-fn known(world: &World, kind: &Kind) -> Result<(), Refusal> {
-    let cluster = &world.cluster;
-    let why = match kind.plural {
-        "nodes" => cluster.nodes.unknown(),
-        "pods" => cluster.pods.unknown(),
-        "poddisruptionbudgets" => cluster.pdbs.unknown(),
-        _ => None,
-    };
-    match why {
-        Some(why) => {
-            let message = format!("{} cannot be told: {why}", kind.plural);
-            Err(Refusal::new(503, "ServiceUnavailable", message))
-        }
+pub(crate) fn told<T>(what: &str, known: &Known<T>) -> Result<(), Refusal> {
+    match known.unknown() {
+        Some(why) => Err(untold(what, why)),
         None => Ok(()),
     }
+}
+
+fn untold(what: &str, why: &str) -> Refusal {
+    let message = format!("{what} cannot be told: {why}");
+    Refusal::new(503, "ServiceUnavailable", message)
 }
 
 fn attributes(request: &Request, target: &Target) -> Attributes {

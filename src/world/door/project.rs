@@ -3,6 +3,7 @@
 //! A picture has no uid, no version and no status that a controller counts;
 //! the store and [`super::control`] add them.
 
+use super::gates;
 use super::kinds;
 use super::store::Key;
 use crate::World;
@@ -43,6 +44,7 @@ pub(crate) fn all(world: &World, own: &BTreeSet<Key>) -> Vec<(Key, Value)> {
             .map(|node| (key("Node", "", &node.name), node_picture(world, node))),
     );
     pictures.extend(world.cluster.nodes.items().iter().map(node_lease));
+    pictures.extend(gates::pictures(world));
     let workloads = workloads(world);
     pictures.extend(workloads.into_iter().filter(|(key, _)| !own.contains(key)));
     for pod in world.cluster.pods.items() {
@@ -78,6 +80,8 @@ fn namespaces(world: &World) -> Vec<(Key, Value)> {
             .iter()
             .map(|pdb| pdb.namespace.as_str()),
     );
+    let webhooks = world.cluster.webhooks.items().iter();
+    names.extend(webhooks.filter_map(|webhook| webhook.namespace.as_deref()));
     let picture = |name: &str| {
         json!({
             "kind": "Namespace",
@@ -103,18 +107,22 @@ fn node_labels(world: &World, node: &Node) -> BTreeMap<String, String> {
         let region = world.cluster.cluster.region.clone();
         labels.insert("topology.kubernetes.io/region".to_owned(), region);
     }
-    if let Some(zone) = node.zone.value() {
-        labels.insert("topology.kubernetes.io/zone".to_owned(), zone.clone());
-    }
-    if let Some(kind) = node.instance_type.value() {
-        labels.insert("node.kubernetes.io/instance-type".to_owned(), kind.clone());
-    }
     let group = node
         .nodegroup
         .as_deref()
         .and_then(|name| world.nodegroup(name));
     if let Some(group) = group {
         labels.extend(labels_of(&group.spec));
+    }
+    // What the node itself is counts more than what its group declares; nobody's fact is no label.
+    for (key, fact) in [
+        ("topology.kubernetes.io/zone", &node.zone),
+        ("node.kubernetes.io/instance-type", &node.instance_type),
+    ] {
+        match fact.value() {
+            Some(value) => labels.insert(key.to_owned(), value.clone()),
+            None => labels.remove(key),
+        };
     }
     if let Some(name) = &node.nodegroup {
         labels.insert("alpha.eksctl.io/nodegroup-name".to_owned(), name.clone());
@@ -153,9 +161,11 @@ fn node_picture(world: &World, node: &Node) -> Value {
         .nodegroup
         .as_deref()
         .and_then(|name| world.nodegroup(name));
-    let zone = node.zone.value().map_or("zone-1", String::as_str);
     let instance = Digest::of(node.name.as_bytes());
-    let mut spec = json!({"providerID": format!("aws:///{zone}/i-{}", &instance.hex()[..17])});
+    let mut spec = json!({});
+    if let Some(zone) = node.zone.value() {
+        spec["providerID"] = json!(format!("aws:///{zone}/i-{}", &instance.hex()[..17]));
+    }
     if node.unschedulable {
         spec["unschedulable"] = json!(true);
     }
@@ -229,7 +239,7 @@ fn node_status(node: &Node) -> Value {
         format!("v{kubelet}")
     };
     let size = json!({"cpu": "4", "memory": "16Gi", "pods": PODS_PER_NODE});
-    json!({
+    let mut told = json!({
         "capacity": size,
         "allocatable": size,
         "conditions": [{
@@ -246,7 +256,12 @@ fn node_status(node: &Node) -> Value {
             "osImage": "Amazon Linux 2023",
             "containerRuntimeVersion": "containerd://2.1.0",
         },
-    })
+    });
+    if node.ready.value().is_none() {
+        // Neither word of the condition would be known to be true.
+        told["conditions"] = json!([]);
+    }
+    told
 }
 
 /// Returns the kind and name of a pod's controller as the API shows it: a Deployment owns through a ReplicaSet.
@@ -288,7 +303,12 @@ fn pod_picture(world: &World, pod: &Pod) -> Value {
         } else {
             "v1"
         };
-        meta["generateName"] = json!(format!("{name}-"));
+        if pod.is_static() {
+            // By this annotation clients tell mirror pods (kubernetes/kubectl, pkg/drain/filters.go).
+            meta["annotations"] = json!({"kubernetes.io/config.mirror": pod.name});
+        } else {
+            meta["generateName"] = json!(format!("{name}-"));
+        }
         meta["ownerReferences"] = json!([{
             "apiVersion": version, "kind": kind, "name": name, "controller": true, "blockOwnerDeletion": true,
         }]);
@@ -320,10 +340,12 @@ fn pod_picture(world: &World, pod: &Pod) -> Value {
         spec["nodeSelector"] = json!(selector);
     }
     let mut mounted = Vec::new();
+    let unread = pod.volume_zones.is_unknown() && !pod.volume_zones.is_unknown_by_default();
     if pod.empty_dir.value() == Some(&true) {
         mounted.push(json!({"name": "scratch", "emptyDir": {}}));
     }
-    if !pod.volume_zones.items().is_empty() {
+    if unread || !pod.volume_zones.items().is_empty() {
+        // Without a claim and a volume nobody can say where an unread one is.
         let claim = json!({"claimName": claim_of(pod)});
         mounted.push(json!({"name": "volume", "persistentVolumeClaim": claim}));
     }
@@ -377,7 +399,7 @@ fn pod_status(pod: &Pod, container: &str) -> Value {
         "phase": if runs { "Running" } else { "Pending" },
         "conditions": conditions,
     });
-    if runs {
+    if runs || pod.waiting.is_some() {
         let how = match &pod.waiting {
             Some(reason) => json!({"waiting": {"reason": reason}}),
             None => json!({"running": {}}),
@@ -440,10 +462,21 @@ fn volumes(pod: &Pod) -> Vec<(Key, Value)> {
 
 /// A budget; what its spec says when nobody recorded it follows from what it allows.
 fn budget_picture(pdb: &Pdb, drawn: usize) -> Value {
-    let mut spec = json!({"selector": {"matchLabels": pdb.selector.value()}});
+    let mut spec = match &pdb.selector {
+        Known::Value(labels) if labels.is_empty() => json!({"selector": {}}),
+        Known::Value(labels) => json!({"selector": {"matchLabels": labels}}),
+        // `policy/v1`: no selector counts no pod.
+        Known::Absent => json!({}),
+        // What labels alone cannot say is unknown to the world.
+        Known::Unknown(_) => json!({"selector": {"matchExpressions": [
+            {"key": "stairway.world/not-recorded", "operator": "Exists"},
+        ]}}),
+    };
     match (pdb.min_available.value(), pdb.max_unavailable.value()) {
         (Some(least), _) => spec["minAvailable"] = count_or_share(least),
         (None, Some(most)) => spec["maxUnavailable"] = count_or_share(most),
+        (None, None)
+            if pdb.min_available == Known::Absent && pdb.max_unavailable == Known::Absent => {}
         (None, None) => {
             let allowed = pdb.allowed.value().copied().unwrap_or(1) as usize;
             spec["maxUnavailable"] = json!(allowed + drawn);
@@ -572,7 +605,9 @@ fn workload_picture(
     let mut spec = json!({"selector": {"matchLabels": labels}, "template": template});
     let mut meta = json!({"name": name, "namespace": namespace, "labels": labels, "generation": 1});
     if kind != "DaemonSet" {
-        spec["replicas"] = json!(count);
+        // A rollout of nothing would be over, whatever the world says of it.
+        let told = kind == "Deployment" && rolled_out(world, namespace, name).is_some();
+        spec["replicas"] = json!(count.max(usize::from(told)));
     }
     match kind {
         "Deployment" => {
@@ -610,11 +645,10 @@ fn image_of(world: &World, namespace: &str, workload: &str) -> String {
     };
     let region = &world.cluster.cluster.region;
     let place = format!("{REGISTRY_ACCOUNT}.dkr.ecr.{region}.amazonaws.com/{repository}");
-    let workloads = world.cluster.workloads.items().iter();
-    let mut version = workloads
-        .filter(|one| one.name == workload && one.namespace == namespace)
-        .find_map(|one| one.version.value());
-    if version.is_none() {
+    let mut workloads = world.cluster.workloads.items().iter();
+    let told = workloads.find(|one| one.name == workload && one.namespace == namespace);
+    let mut version = told.and_then(|one| one.version.value());
+    if told.is_none() {
         let addons = world.cluster.addons.items().iter();
         version = addons
             .filter(|addon| workload_of(&addon.name).is_some_and(|(name, _)| name == workload))
@@ -640,6 +674,15 @@ pub(crate) fn rolled_out(world: &World, namespace: &str, name: &str) -> Option<b
         .filter(|addon| workload_of(&addon.name).is_some_and(|(workload, _)| workload == name))
         .find_map(|addon| addon.status.value())?;
     (addon == "DEGRADED" || addon == "UPDATING").then_some(false)
+}
+
+/// Returns true when somebody recorded that nobody could read how far a workload is.
+pub(crate) fn is_unread(world: &World, namespace: &str, name: &str) -> bool {
+    let mut workloads = world.cluster.workloads.items().iter();
+    workloads.any(|one| {
+        let unread = one.rolled_out.is_unknown() && !one.rolled_out.is_unknown_by_default();
+        one.name == name && one.namespace == namespace && unread
+    })
 }
 
 /// Returns true for a fact that was read to be so.

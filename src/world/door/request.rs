@@ -4,6 +4,10 @@ use super::watch::Watch;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
+/// A delay that does not end: whoever owns the socket waits until the client goes or the server ends, and
+/// then breaks the connection.
+pub const NEVER_MS: u64 = u64::MAX;
+
 /// The content type of nearly every answer.
 pub(crate) const JSON: &str = "application/json";
 

@@ -2,6 +2,7 @@
 
 use super::errors::Refusal;
 use super::list::asked_revision;
+use super::request::NEVER_MS;
 use super::select::Selector;
 use super::store::{Change, Key};
 use super::{Accept, Call, Door, JSON, Trouble, table};
@@ -83,9 +84,17 @@ impl Watch {
                 self.ended = true;
             }
             Trouble::Cut(bytes) => self.cut_after = Some(bytes),
-            Trouble::HalfPage => self.cut_after = Some(1),
-            Trouble::Slow(milliseconds) => self.delay_ms += milliseconds,
-            Trouble::Busy(_) | Trouble::Unwell(_) | Trouble::Expired | Trouble::Stale(_) => {}
+            Trouble::HalfPage | Trouble::Truncated => self.cut_after = Some(1),
+            Trouble::Slow(milliseconds) => {
+                self.delay_ms = self.delay_ms.saturating_add(milliseconds);
+            }
+            Trouble::NeverAnswers => self.delay_ms = NEVER_MS,
+            Trouble::Busy(_)
+            | Trouble::Unwell(_)
+            | Trouble::Expired
+            | Trouble::Forbidden
+            | Trouble::Gone
+            | Trouble::Stale(_) => {}
         }
     }
 }

@@ -491,7 +491,7 @@ fn a_self_managed_workload_rolls_out() {
     let managed = eksctl(&mut world, "utils update-aws-node -c tiny --approve");
     assert!(managed.stderr.contains("installed as a managed EKS addon"));
     let body = json!({"spec": {}});
-    let missing = kube::act(&mut world, "patch", "daemonsets/kube-system/nobody", &body);
+    let missing = kubernetes::act(&mut world, "patch", "daemonsets/kube-system/nobody", &body);
     assert_eq!(missing.expect_err("none").reason, "NotFound");
 }
 

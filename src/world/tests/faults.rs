@@ -274,7 +274,7 @@ fn throttled_requests_fail_and_begin_nothing() {
         json!({"clusterName": "tiny", "nodegroupName": "core-a"}),
     );
     assert_eq!(error.expect_err("it").code, "ThrottlingException");
-    let error = kube::act(
+    let error = kubernetes::act(
         &mut world,
         "patch-nodes",
         "nodes?nodegroup=nb-a",

@@ -1,11 +1,12 @@
 //! What the world promises, in sentences.
 
+mod drains;
 mod dynamics;
 mod faults;
 mod world_files;
 
 use crate::world_file::{WorldFile, WorldSet, build};
-use crate::{Misbehaviour, Offers, World, eks, kube, tools};
+use crate::{Misbehaviour, Offers, World, eks, kubernetes, tools};
 use serde_json::{Map, Value, json};
 use stairway_core::model::{KubeMinor, Observation};
 use std::collections::BTreeMap;
@@ -113,7 +114,7 @@ fn call(world: &mut World, operation: &str, value: Value) -> Result<Value, eks::
 fn taint(world: &mut World, group: &str) {
     let taint = json!([{"key": "stairway/phase-out", "value": "true", "effect": "NoSchedule"}]);
     let body = json!({"addOrUpdateTaints": taint});
-    kube::act(
+    kubernetes::act(
         world,
         "patch-nodes",
         &format!("nodes?nodegroup={group}"),

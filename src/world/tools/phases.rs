@@ -2,6 +2,7 @@
 
 use super::Running;
 use crate::World;
+use crate::drain::{Drain, Round};
 use serde_json::{Map, Value};
 use stairway_core::model::{Known, KubeMinor};
 use std::collections::{BTreeSet, VecDeque};
@@ -58,9 +59,7 @@ pub(super) struct Making {
 /// A drain in flight.
 #[derive(Clone, Debug)]
 pub(super) struct Draining {
-    pub(super) group: String,
-    pub(super) parallel: usize,
-    pub(super) drained: BTreeSet<String>,
+    pub(super) drain: Drain,
     /// Nodes that were said to hold pods which budgets hold back.
     pub(super) held_back: BTreeSet<String>,
     /// Some when a deletion follows, and whether that is waited for.
@@ -227,42 +226,37 @@ impl Running {
 
     /// Evicts what budgets allow, `parallel` nodes at a time; daemons stay, and a refusal is tried again.
     fn drain_turn(&mut self, mut draining: Draining, world: &mut World) -> Progress {
-        let nodes = world.node_names(&draining.group);
-        let mut open = 0;
-        for node in &nodes {
-            if draining.drained.contains(node) {
-                continue;
-            }
-            if open == draining.parallel {
-                break;
-            }
-            open += 1;
-            let mut refused = 0;
-            for pod in world.evictable(node) {
-                refused += usize::from(!world.evict(&pod));
-            }
-            if refused > 0 && draining.held_back.insert(node.clone()) {
+        for round in draining.drain.round(world) {
+            let Round {
+                node,
+                held,
+                drained,
+                ..
+            } = round;
+            if !held.is_empty() && draining.held_back.insert(node.clone()) {
+                let refused = held.len();
                 self.log(
                     world,
                     "!",
                     &format!("{refused} pods are unevictable from node {node}"),
                 );
             }
-            if world.evictable(node).is_empty() {
-                draining.drained.insert(node.clone());
+            if drained {
                 self.succeed(world, &format!("drained node {node}"));
             }
         }
-        if nodes.iter().any(|node| !draining.drained.contains(node)) {
+        if !draining.drain.is_over(world) {
             self.phase = Phase::Drains(draining);
             return Progress::Wait(POLL_DRAIN);
         }
+        let group = draining.drain.group;
+        let nodes = world.node_names(&group);
         let all: Vec<&str> = nodes.iter().map(String::as_str).collect();
         self.succeed(world, &format!("drained all nodes: [{}]", all.join(" ")));
         let Some(waits) = draining.then_delete else {
             return Progress::Done;
         };
-        self.begin_deletion(&draining.group, waits, world);
+        self.begin_deletion(&group, waits, world);
         Progress::Wait(1)
     }
 

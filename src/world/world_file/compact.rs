@@ -7,8 +7,8 @@ use crate::plane::passing;
 use serde_json::{Map, Value, json};
 use stairway_core::model::clusterconfig::{count_of, labels_of, read_taints};
 use stairway_core::model::{
-    ClusterId, ControlPlane, Known, KubeMinor, LiveAddon, LiveNodegroup, Node, OBSERVATION_FORMAT,
-    Observation, Pod, Stack, Subnet, Timestamp, Workload,
+    ClusterId, ControlPlane, Known, KubeMinor, LiveAddon, LiveNodegroup, MappedRole, Node,
+    OBSERVATION_FORMAT, Observation, Pod, Stack, Subnet, Timestamp, Workload,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -42,6 +42,8 @@ pub(super) fn write_out(
                 .clone()
                 .unwrap_or_else(|| "111122223333".to_owned()),
         ),
+        endpoint: None,
+        certificate_authority: None,
     };
     let created = cluster.created_at.unwrap_or_else(|| start.plus_days(-365));
     if created > start {
@@ -66,17 +68,52 @@ pub(super) fn write_out(
     observed.insights = Known::Value(passing("UPGRADE_READINESS", version.next(), version.next()));
     observed.deprecated_apis = Known::Value(Vec::new());
     observed.webhooks = Known::Value(Vec::new());
-    // Nodes of such a cluster have access entries (EKS, access entries).
-    observed.aws_auth = Known::Absent;
-    observed.aws_auth_users = Known::Absent;
     observed.addon_versions = Known::Value(on_offer(offers, version));
     add_addons(&mut observed, cluster)?;
     add_groups(&mut observed, cluster, version, created);
+    (observed.aws_auth, observed.aws_auth_users) = aws_auth(&observed);
     let pods = observed.pods.items();
     let budgets = cluster.pdbs.iter().cloned();
     let budgets = budgets.map(|budget| budget.with_status_of(pods)).collect();
     observed.pdbs = Known::Value(budgets);
     Ok(observed.sorted())
+}
+
+/// One entry for each group, as eksctl makes them where nothing but the ConfigMap lets nodes in; with access
+/// entries, the default of eksctl, there is no ConfigMap.
+fn aws_auth(observed: &Observation) -> (Known<Vec<MappedRole>>, Known<u32>) {
+    let plane = observed.control_plane.value();
+    let mode = plane.and_then(|plane| {
+        plane
+            .settings
+            .get("accessConfig")?
+            .get("authenticationMode")
+    });
+    if mode.and_then(Value::as_str) != Some("CONFIG_MAP") {
+        return (Known::Absent, Known::Absent);
+    }
+    let id = &observed.cluster;
+    let account = id.account_id.as_deref().unwrap_or_default();
+    let role = |group: &LiveNodegroup| {
+        let iam = group.spec.get("iam");
+        let given = iam.and_then(|iam| iam.get("instanceRoleARN")?.as_str());
+        let made = || {
+            let name = format!(
+                "eksctl-{}-nodegroup-{}-NodeInstanceRole",
+                id.name, group.name
+            );
+            format!("arn:aws:iam::{account}:role/{name}")
+        };
+        MappedRole {
+            role_arn: given.map_or_else(made, str::to_owned),
+            username: "system:node:{{EC2PrivateDNSName}}".to_owned(),
+            groups: ["system:bootstrappers", "system:nodes"]
+                .map(str::to_owned)
+                .to_vec(),
+        }
+    };
+    let roles = observed.nodegroups.items().iter().map(role).collect();
+    (Known::Value(roles), Known::Value(0))
 }
 
 fn check(group: &WorldGroup, plane: KubeMinor) -> Result<(), String> {

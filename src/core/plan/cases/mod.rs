@@ -30,6 +30,7 @@
 mod admission;
 mod cluster;
 mod drain;
+mod drain_action;
 mod drain_words;
 mod existing;
 mod fleet;

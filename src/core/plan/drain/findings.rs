@@ -120,13 +120,13 @@ impl Exodus<'_> {
             one.remedy =
                 "Nothing when it is a cache; else copy it out first: kubectl cp".to_owned();
             one.source =
-                "Kubernetes, Volumes (emptyDir); eksctl drain deletes emptyDir data".to_owned();
+                "Kubernetes, Volumes (emptyDir); kubectl drain --delete-emptydir-data".to_owned();
             found.push(one);
         }
         found
     }
 
-    fn bare(&self, bare: &[&Pod]) -> Finding {
+    pub(super) fn bare(&self, bare: &[&Pod]) -> Finding {
         let mut one = self.finding("STW-R8-BARE-POD", Severity::Blocking, bare);
         one.message = format!(
             "{} without a controller would be lost by a drain.",
@@ -137,7 +137,7 @@ impl Exodus<'_> {
             self.key,
             delete(bare)
         );
-        one.source = "eksctl drains delete unmanaged pods".to_owned();
+        one.source = "Kubernetes, Safely Drain a Node; kubectl drain --force".to_owned();
         one
     }
 

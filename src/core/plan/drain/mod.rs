@@ -201,6 +201,33 @@ pub(super) fn blockers(
     blockers
 }
 
+/// Says which pods of a group nobody would make again, and returns what holds back a drain of it on
+/// the way back from a run; empty when there are none, or their owner gives them up.
+pub(super) fn bare_blockers(draft: &mut Draft<'_>, group: &str) -> Vec<BlockedBy> {
+    let Some(exodus) = Exodus::of(draft, group, &To::Others, Strategy::Swap) else {
+        return Vec::new();
+    };
+    let leaving = exodus.leaving.iter().copied();
+    let bare: Vec<&Pod> = leaving.filter(|pod| is_bare(pod)).collect();
+    if bare.is_empty() {
+        return Vec::new();
+    }
+    let mut found = exodus.bare(&bare);
+    found.remedy = format!(
+        "Let them end, or delete them: {}; then plan the way back again",
+        remedies::delete(&bare)
+    );
+    draft.block(found)
+}
+
+/// Returns true where a waiver gives up the pods of a group that nobody would make again.
+pub(super) fn gives_up_bare_pods(draft: &Draft<'_>, group: &str) -> bool {
+    let subject = format!("nodegroup {group}");
+    draft.findings.iter().any(|found| {
+        found.code == "STW-R8-BARE-POD" && found.subject == subject && found.waived.is_some()
+    })
+}
+
 impl<'a> Exodus<'a> {
     fn of(draft: &Draft<'a>, group: &str, to: &To, strategy: Strategy) -> Option<Self> {
         let observed = draft.input.observed;

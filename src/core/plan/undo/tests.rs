@@ -656,3 +656,65 @@ fn a_mere_stack_is_left_to_a_person_with_the_command() {
             .any(|id| id.starts_with("delete-nodegroup"))
     );
 }
+
+/// A group that the run made has got a pod that nobody makes again.
+fn with_a_bare_pod(mut observed: Observation) -> Observation {
+    let node = observed
+        .nodes_of("core-b")
+        .next()
+        .expect("a node")
+        .name
+        .clone();
+    let pod = json!({"namespace": "prod", "name": "by-hand", "node": node, "owner": null});
+    let mut pod: crate::model::Pod = serde_json::from_value(pod).expect("a pod");
+    pod.owner = Known::Absent;
+    let Known::Value(pods) = &mut observed.pods else {
+        panic!("pods");
+    };
+    pods.push(pod);
+    observed
+}
+
+#[test]
+fn a_pod_without_a_controller_ends_the_way_back_unless_its_owner_gives_it_up() {
+    let stage = Stage::new("1.31", "1.32", true);
+    let planned = stage.plan();
+    let plan = &planned.plan;
+    let steps = place(plan, "verify-nodegroup/core-b@1.32") + 1;
+    let observed = with_a_bare_pod(stage.after(plan, steps));
+    let held = back(&stage, &observed, &done(plan, steps), HOUR);
+    let way = ids(&held.planned.plan);
+    assert!(!way.iter().any(|id| id.starts_with("drain-")), "{way:?}");
+    assert!(
+        held.stays[0].contains("create-nodegroup/core-b@1.32")
+            && held.stays[0].contains("would be lost"),
+        "{:?}",
+        held.stays
+    );
+    let codes: Vec<&str> = held
+        .planned
+        .plan
+        .findings
+        .iter()
+        .map(|f| f.code.as_str())
+        .collect();
+    assert!(codes.contains(&"STW-R8-BARE-POD"), "{codes:?}");
+
+    let waivers = json!({"waivers": [{
+        "code": "STW-R8-BARE-POD", "cluster": "*", "subject": "*", "reason": "scratch",
+        "owner": "o@example.org", "expires": "2099-01-01T00:00:00Z",
+    }]});
+    let stage = stage.settings(&waivers);
+    let goes = back(&stage, &observed, &done(plan, steps), HOUR);
+    let drain = goes
+        .planned
+        .plan
+        .steps
+        .iter()
+        .find(|step| step.kind == StepKind::DrainNodegroup);
+    let Some(Action::Kube { body, .. }) = drain.and_then(|step| step.actions.first()) else {
+        panic!("{:?}", ids(&goes.planned.plan));
+    };
+    assert_eq!(body["barePods"], json!(true));
+    assert_eq!(faults(&stage, &observed, &goes), Vec::new());
+}

@@ -32,7 +32,7 @@ pub(super) static PAGES: &[Page] = &[
         code: "STW-R8-BARE-POD",
         title: "a pod without a controller would be lost",
         meaning: "The pod runs on a group that is to be drained, and nothing would start it again.",
-        why: "An evicted bare pod is gone.",
+        why: "An evicted bare pod is gone. Only a plan with a waiver for it says `barePods: true`; without that a drain which meets such a pod stops before it evicts anything.",
         remedy: "Let its owner stop it, or put it under a Deployment, StatefulSet or Job.",
         source: "kubernetes.io, Safely Drain a Node; kubectl drain",
         url: Some("https://kubernetes.io/docs/tasks/administer-cluster/safely-drain-node/"),

@@ -2,7 +2,7 @@
 
 use super::super::{Binding, Door, DoorFault, DoorOptions, Reply, Request, Subject, Trouble, User};
 use super::stage::{ADMIN, Stage, cluster};
-use crate::{Fault, Misbehaviour, kube};
+use crate::{Fault, Misbehaviour, kubernetes};
 use serde_json::{Value, json};
 use stairway_core::model::Known;
 
@@ -74,7 +74,7 @@ fn what_a_tool_does_to_the_world_is_an_event_and_labels_of_clients_stay() {
     let from = stage.door.revision();
     let mut watch = stage.watch(&format!("{NODES}?watch=1&resourceVersion={from}"));
     let body = json!({"addOrUpdateTaints": [{"key": "stairway/phase-out"}]});
-    kube::act(
+    kubernetes::act(
         &mut stage.world,
         "patch-nodes",
         "nodes?nodegroup=blue",
@@ -451,7 +451,7 @@ fn roles_bind_verbs_resources_names_and_namespaces() {
         );
     }
     let asked = door.asked();
-    assert_eq!(asked.len(), 9, "every request for a resource is noted");
+    assert_eq!(asked.len(), 11, "every request is noted");
     assert_eq!(
         (
             asked[4].verb.as_str(),

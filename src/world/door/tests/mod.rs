@@ -3,5 +3,7 @@
 mod behaviour;
 mod compare;
 mod conformance;
+mod faults;
+mod mirror;
 mod recordings;
 mod stage;

@@ -148,6 +148,8 @@ pub(super) fn cluster() -> World {
         name: "recorded".to_owned(),
         region: String::new(),
         account_id: None,
+        endpoint: None,
+        certificate_authority: None,
     };
     let mut seen = Observation::unknown(id, "test");
     let start: Timestamp = START.parse().expect("a time");
@@ -190,6 +192,9 @@ pub(super) fn cluster() -> World {
     ]);
     let asked = json!([{"group_version": "cluster.x-k8s.io/v1beta1", "resource": "clusters", "removed_in": null}]);
     seen.deprecated_apis = Known::Value(serde_json::from_value(asked).expect("a list"));
+    seen.webhooks = Known::Value(Vec::new());
+    seen.aws_auth = Known::Absent;
+    seen.aws_auth_users = Known::Absent;
     World::of(seen, Offers::new(), start)
 }
 
