@@ -194,6 +194,11 @@ impl Reads {
         &self.0.access
     }
 
+    /// Returns what the clock of the connection shows, the one by which tokens end.
+    pub fn now(&self) -> Timestamp {
+        (self.0.around.clock)()
+    }
+
     /// Returns how much a call may take.
     pub fn limits(&self) -> Limits {
         self.0.limits

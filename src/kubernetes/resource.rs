@@ -31,6 +31,10 @@ impl Resource {
     pub const NODES: Self = core("nodes", false);
     /// Pods.
     pub const PODS: Self = core("pods", true);
+    /// Namespaces.
+    pub const NAMESPACES: Self = core("namespaces", false);
+    /// Services.
+    pub const SERVICES: Self = core("services", true);
     /// Config maps.
     pub const CONFIG_MAPS: Self = core("configmaps", true);
     /// Volumes.

@@ -3,6 +3,7 @@
 use super::WorldError;
 use crate::config::ShapeError;
 use crate::files::FileError;
+use crate::kubernetes::CallError;
 use crate::render::RenderError;
 use stairway_core::model::clusterconfig::ConfigError;
 
@@ -80,6 +81,9 @@ pub enum LiveError {
     /// The embedded world cannot be used.
     #[error("{0}")]
     World(Box<WorldError>),
+    /// The Kubernetes API gives no picture at all.
+    #[error("Reading the live cluster failed: {0}")]
+    Kubernetes(Box<CallError>),
     /// This build cannot read such a cluster.
     #[error("Reading the live cluster failed: this build cannot read {what} yet")]
     NotThereYet {
@@ -129,6 +133,7 @@ impl LiveError {
             Self::Shape { shape, .. } => shape.hint.clone(),
             Self::Config { error, .. } => error.hint.clone(),
             Self::World(error) => error.hint(),
+            Self::Kubernetes(error) => error.hint(),
             Self::WrongKind { .. } => Some(
                 "`stairway schema observation` prints what a recorded cluster looks like"
                     .to_owned(),

@@ -1,18 +1,20 @@
 //! The reading port: what a live cluster looks like, from wherever it is known.
 //!
 //! Nothing in this module can change a cluster, because [`LiveReader`] has no
-//! method that could. Recorded and assumed clusters and those of the embedded
-//! world implement it today; the readers of the Kubernetes and AWS APIs will
-//! implement the same trait.
+//! method that could. Recorded and assumed clusters, those of the embedded
+//! world and those read through their Kubernetes API implement it; the reader of
+//! the AWS APIs will implement the same trait.
 
 mod assumed;
 mod error;
+mod kubernetes;
 mod recorded;
 mod world;
 
 pub use assumed::Assumed;
 pub use error::LiveError;
 pub(crate) use error::without_hint;
+pub use kubernetes::{KubernetesReader, combine};
 pub use recorded::Recorded;
 pub(crate) use recorded::{OBSERVATION_BYTES_MAX, parse, read_value};
 pub use world::{Embedded, Kept, WorldError, WorldStore};

@@ -4,6 +4,9 @@ use super::{Ground, Verdict};
 use crate::journal::Health;
 use crate::model::{Known, Observation, Timestamp};
 
+/// Why containers of every new pod wait at first (kubernetes/kubernetes, pkg/kubelet/kubelet_pods.go).
+const STARTING: [&str; 2] = ["ContainerCreating", "PodInitializing"];
+
 /// Returns how the cluster fares, or none when nodes or pods could not be read.
 pub fn health_of(observed: &Observation) -> Option<Health> {
     let unread = observed.nodes.is_unknown()
@@ -61,11 +64,21 @@ pub(super) fn not_worse(seconds: u32, observed: &Observation, ground: Ground<'_>
         return Verdict::Unknown("the health before the change was not recorded".to_owned());
     };
     let worse = compare(before, &now);
-    if let Some(crash) = now
-        .waiting
-        .iter()
-        .find(|pod| pod.starts_with("kube-system/") && !before.waiting.contains(pod))
-    {
+    let starts = |name: &str| {
+        let mut pods = observed.pods.items().iter();
+        pods.any(|pod| {
+            name.strip_prefix(&pod.namespace)
+                .and_then(|rest| rest.strip_prefix('/'))
+                == Some(&pod.name)
+                && pod
+                    .waiting
+                    .as_deref()
+                    .is_some_and(|why| STARTING.contains(&why))
+        })
+    };
+    if let Some(crash) = now.waiting.iter().find(|pod| {
+        pod.starts_with("kube-system/") && !before.waiting.contains(pod) && !starts(pod)
+    }) {
         return Verdict::Refuted(format!("pod `{crash}` does not run, and it did before"));
     }
     let passed = ground

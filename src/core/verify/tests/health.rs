@@ -35,6 +35,7 @@ fn in_the_middle_of_a_bake() {
             all is well, and it is not its time |  | not yet | nothing is worse than before; watched until 2026-08-22T10:04:00Z
             a node is not Ready for a moment | /nodes/1/ready false | not yet | node `b1` is not Ready; watched
             a pod of kube-system crashes | /pods/0/waiting "CrashLoopBackOff" | refuted | coredns-1
+            a pod of kube-system begins, as every new one does | /pods/0/waiting "ContainerCreating" | not yet | coredns-1
             a pod of a user crashes | /pods/2/waiting "CrashLoopBackOff" | not yet | jupyter-ann
             the pods could not be read | /pods ? | unknown |
             the nodes could not be read | /nodes ? | unknown |
