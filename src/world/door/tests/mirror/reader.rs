@@ -264,10 +264,13 @@ fn pod(client: &mut Client, object: &Value) -> Pod {
 
 fn budget(object: Value) -> Pdb {
     let (spec, status) = (&object["spec"], &object["status"]);
-    let term = |key: &str| match &spec[key] {
-        Value::Null => Known::Absent,
-        Value::String(text) => Known::Value(text.clone()),
-        other => Known::Value(other.to_string()),
+    let term = |key: &str| {
+        let written = &spec[key];
+        if written.is_null() {
+            return Known::Absent;
+        }
+        let text = written.as_str().map(str::to_owned);
+        Known::Value(text.unwrap_or_else(|| written.to_string()))
     };
     let seen = status["observedGeneration"] == object["metadata"]["generation"];
     let count = |key: &str| match status[key].as_u64() {
