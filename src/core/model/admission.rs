@@ -108,9 +108,14 @@ pub struct MappedRole {
 mod tests {
     use super::*;
 
+    /// Group, resource and subresource of a request.
+    type Asked = &'static [(&'static str, &'static str, &'static str)];
+    /// Group and resource of a rule, what it covers, and what it does not.
+    type Row = (&'static str, &'static str, Asked, Asked);
+
     #[test]
     fn a_rule_of_a_webhook_covers_what_kubernetes_says_it_covers() {
-        let rows: [(&str, &str, &[(&str, &str, &str)], &[(&str, &str, &str)]); 8] = [
+        let rows: [Row; 8] = [
             (
                 "",
                 "pods",

@@ -483,9 +483,11 @@ impl Door {
                     .collect(),
                 Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => None,
             };
-            let username = match &one["username"] {
-                Value::Null => Some(""),
-                other => other.as_str(),
+            let username = &one["username"];
+            let username = if username.is_null() {
+                Some("")
+            } else {
+                username.as_str()
             };
             Ok(MappedRole {
                 role_arn: one["rolearn"]

@@ -398,6 +398,7 @@ fn role_names(seen: &Observation) -> Value {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table of rows")]
 fn what_clients_write_is_what_the_world_knows_and_what_they_read_again() {
     let rows: [Row; 7] = [
         (

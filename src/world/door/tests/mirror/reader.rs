@@ -4,7 +4,6 @@ use super::super::super::{Door, DoorOptions, Reply, Request, User, Yaml};
 use super::super::stage::ADMIN;
 use crate::World;
 use serde_json::{Value, json};
-use stairway_core::codec::embedded::documents;
 use stairway_core::model::{
     DeprecatedApi, Known, MappedRole, Node, Observation, Pdb, Pod, Webhook, Workload,
 };
@@ -14,6 +13,42 @@ use std::collections::BTreeMap;
 pub(super) struct Client {
     pub(super) world: World,
     pub(super) door: Door,
+}
+
+/// Reads as much of YAML as eksctl writes into aws-auth: a list of maps, with lists of texts in them.
+fn yaml(text: &str) -> Option<Value> {
+    let mut list: Vec<Value> = Vec::new();
+    let mut last = String::new();
+    if text.trim() == "[]" {
+        return Some(json!([]));
+    }
+    for line in text.lines() {
+        if let Some(item) = line.strip_prefix("  - ") {
+            let place = &mut list.last_mut()?[last.as_str()];
+            if place.is_null() {
+                *place = json!([]);
+            }
+            place.as_array_mut()?.push(scalar(item)?);
+            continue;
+        }
+        if line.starts_with("- ") {
+            list.push(json!({}));
+        }
+        let (key, value) = line.get(2..)?.split_once(':')?;
+        key.clone_into(&mut last);
+        if !value.is_empty() {
+            list.last_mut()?[key] = scalar(value.trim_start())?;
+        }
+    }
+    Some(Value::Array(list))
+}
+
+fn scalar(text: &str) -> Option<Value> {
+    match text.chars().next() {
+        Some('"' | '[') => serde_json::from_str(text).ok(),
+        Some('{') => None,
+        _ => Some(json!(text)),
+    }
 }
 
 /// Why a reader ends at Unknown; the words are the reader's own.
@@ -30,7 +65,7 @@ impl Client {
         let options = DoorOptions {
             users: vec![User::admin(ADMIN)],
             objects,
-            yaml: Some(Yaml(|text| documents(text)?.pop())),
+            yaml: Some(Yaml(yaml)),
             ..DoorOptions::default()
         };
         let door = Door::new(&mut world, options);
@@ -229,10 +264,13 @@ fn pod(client: &mut Client, object: &Value) -> Pod {
 
 fn budget(object: Value) -> Pdb {
     let (spec, status) = (&object["spec"], &object["status"]);
-    let term = |key: &str| match &spec[key] {
-        Value::Null => Known::Absent,
-        Value::String(text) => Known::Value(text.clone()),
-        other => Known::Value(other.to_string()),
+    let term = |key: &str| {
+        let written = &spec[key];
+        if written.is_null() {
+            return Known::Absent;
+        }
+        let text = written.as_str().map(str::to_owned);
+        Known::Value(text.unwrap_or_else(|| written.to_string()))
     };
     let seen = status["observedGeneration"] == object["metadata"]["generation"];
     let count = |key: &str| match status[key].as_u64() {
@@ -410,8 +448,7 @@ pub(super) fn aws_auth(client: &mut Client) -> (Known<Vec<MappedRole>>, Known<u3
     };
     let list = |key: &str| -> Option<Vec<Value>> {
         let text = map["data"][key].as_str().unwrap_or("[]");
-        let read = documents(text)?;
-        read.first()?.as_array().cloned()
+        yaml(text)?.as_array().cloned()
     };
     let role = |one: &Value| MappedRole {
         role_arn: text(&one["rolearn"]),
