@@ -189,7 +189,9 @@ impl Client {
 
     /// Waits, in the time of this runtime.
     pub(super) fn pause(&self, time: Duration) {
-        self.runtime.block_on(tokio::time::sleep(time));
+        // The timer must be made inside the runtime.
+        self.runtime
+            .block_on(async move { tokio::time::sleep(time).await });
     }
 }
 
