@@ -165,4 +165,4 @@ fn stopped(what: impl Into<String>) -> Claim {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -370,8 +370,8 @@ impl Desk {
                 }
                 Err(error) => error,
             };
-            let read_again = error.in_doubt()
-                || matches!(error.trouble, Trouble::Conflict | Trouble::NotFound);
+            let read_again =
+                error.in_doubt() || matches!(error.trouble, Trouble::Conflict | Trouble::NotFound);
             tries += 1;
             if !read_again || tries >= WRITES_MAX {
                 return Err(Fault::Call(error));
@@ -406,18 +406,24 @@ impl Desk {
             if !free && !ended {
                 return Err(self.leased(&seen));
             }
-            if !free && unchanged.as_ref() != Some(&found) {
-                (self.around.say)(&format!(
-                    "the lease {} of {} ended and was not renewed; looking again in {} s before taking it over",
-                    self.shown(),
-                    seen.holder,
-                    self.times.look.as_secs()
-                ));
-                if !self.pause(self.times.look) {
-                    return Err(self.leased(&seen));
+            match &unchanged {
+                _ if free => {}
+                Some(before) if *before == found => {}
+                // It was renewed: its holder lives, whatever our clock says.
+                Some(_) => return Err(self.leased(&seen)),
+                None => {
+                    (self.around.say)(&format!(
+                        "the lease {} of {} ended and was not renewed; looking again in {} s before taking it over",
+                        self.shown(),
+                        seen.holder,
+                        self.times.look.as_secs()
+                    ));
+                    if !self.pause(self.times.look) {
+                        return Err(self.leased(&seen));
+                    }
+                    unchanged = Some(found);
+                    continue;
                 }
-                unchanged = Some(found);
-                continue;
             }
             if let Some(kept) = self.take_over(found, seen.content, claim)? {
                 return Ok(kept);
@@ -452,9 +458,7 @@ impl Desk {
         let mut holding = Holding::begin(before, claim);
         object::fit(&mut holding.mine).map_err(|why| self.bad(why))?;
         let written = Written::taken(&holding.mine, self.now(), self.times.lease_seconds);
-        let made = self
-            .writes
-            .replace(&Self::object(), &written.onto(&found));
+        let made = self.writes.replace(&Self::object(), &written.onto(&found));
         self.settle(made, &claim.id, holding)
     }
 
