@@ -2,7 +2,8 @@
 
 use crate::render::parse_yaml;
 use serde_json::Value;
-use stairway_world::door::{Binding, DoorOptions, Subject, User};
+use stairway_core::codec::embedded::documents;
+use stairway_world::door::{Binding, DoorOptions, Subject, User, Yaml};
 
 /// A role.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,6 +52,10 @@ impl Role {
         DoorOptions {
             bindings: manifests.iter().flat_map(|text| bindings(text)).collect(),
             users: vec![user],
+            yaml: Some(Yaml(|text| match documents(text)?.as_slice() {
+                [one] => Some(one.clone()),
+                _ => None,
+            })),
             ..DoorOptions::default()
         }
     }

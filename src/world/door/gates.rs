@@ -5,11 +5,11 @@
 
 use super::project::key;
 use super::route::Target;
+use super::select::Selector;
 use super::store::Key;
 use super::{Door, kinds};
 use crate::World;
 use serde_json::{Value, json};
-use stairway_core::codec::embedded::documents;
 use stairway_core::model::{Known, MappedRole, Webhook};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,8 +24,6 @@ const CONFIGURATIONS: [(&str, &str); 2] = [
 ];
 /// A label that a webhook's objects have when the world says only that it sees some of them.
 const SOME: &str = "stairway.world/admission";
-/// What the API server is told to wait when nobody says so (admissionregistration.k8s.io/v1).
-const TIMEOUT_SECONDS: u32 = 10;
 /// Operations by which objects come to be or change.
 const CHANGES: [&str; 3] = ["*", "CREATE", "UPDATE"];
 
@@ -75,7 +73,10 @@ fn webhook_picture(webhook: &Webhook) -> Value {
             {"key": NAMESPACE_NAME, "operator": "NotIn", "values": [KUBE_SYSTEM]},
         ]}),
         Known::Value(false) | Known::Absent => json!({}),
-        Known::Unknown(_) => json!({"matchLabels": {SOME: "namespace"}}),
+        // Whether kube-system has such labels nobody can say of an operator that there is not.
+        Known::Unknown(_) => {
+            json!({"matchExpressions": [{"key": SOME, "operator": "NotRecorded"}]})
+        }
     };
     let some = if webhook.narrowed {
         json!({"matchLabels": {SOME: "object"}})
@@ -306,11 +307,11 @@ impl Door {
             None => (Known::Absent, Known::Absent),
             Some(object) => {
                 let text = |key: &str| object["data"][key].as_str().unwrap_or_default().to_owned();
-                let users = match list_of(&text("mapUsers"), "mapUsers") {
+                let users = match self.list_of(&text("mapUsers"), "mapUsers") {
                     Ok(list) => Known::Value(u32::try_from(list.len()).unwrap_or(u32::MAX)),
                     Err(why) => Known::Unknown(why),
                 };
-                (read_roles(&text("mapRoles")), users)
+                (self.read_roles(&text("mapRoles")), users)
             }
         };
         world.cluster.aws_auth = roles;
@@ -376,12 +377,29 @@ impl Door {
             narrowed: conditions || !empty(&one["objectSelector"]) || by_name.is_none(),
             excludes_kube_system: match by_name {
                 Some(left_out) => Known::Value(left_out),
-                None => Known::Unknown("its namespaceSelector asks for labels".to_owned()),
+                None => self.leaves_out(&one["namespaceSelector"]),
             },
             timeout_seconds: one["timeoutSeconds"]
                 .as_u64()
                 .and_then(|seconds| u32::try_from(seconds).ok())
-                .map_or(Known::Value(TIMEOUT_SECONDS), Known::Value),
+                .map_or_else(Known::default, Known::Value),
+        }
+    }
+
+    /// Returns whether a selector of labels leaves kube-system out.
+    fn leaves_out(&self, selector: &Value) -> Known<bool> {
+        const OPERATORS: [&str; 4] = ["In", "NotIn", "Exists", "DoesNotExist"];
+        let expressions = selector["matchExpressions"]
+            .as_array()
+            .into_iter()
+            .flatten();
+        let mut operators = expressions.map(|one| one["operator"].as_str().unwrap_or_default());
+        let known = operators.all(|operator| OPERATORS.contains(&operator));
+        match self.store.get(&key("Namespace", "", KUBE_SYSTEM)) {
+            Some(namespace) if known => {
+                Known::Value(!Selector::of_object(selector).matches(namespace))
+            }
+            Some(_) | None => Known::Unknown("its namespaceSelector asks for labels".to_owned()),
         }
     }
 }
@@ -434,32 +452,56 @@ fn resources_of(rules: &Value) -> Vec<String> {
     found.into_iter().collect()
 }
 
-/// Reads a list out of a text of YAML; no text is an empty list.
-fn list_of(text: &str, key: &str) -> Result<Vec<Value>, String> {
-    if text.trim().is_empty() {
-        return Ok(Vec::new());
-    }
-    match documents(text).as_deref() {
-        Some([Value::Array(list)]) => Ok(list.clone()),
-        Some(_) | None => Err(format!(
-            "`{key}` of the ConfigMap `{KUBE_SYSTEM}/{AWS_AUTH}` is no list in YAML"
-        )),
-    }
-}
-
-fn read_roles(text: &str) -> Known<Vec<MappedRole>> {
-    let read = |one: &Value| {
-        let groups = one["groups"].as_array().into_iter().flatten();
-        MappedRole {
-            role_arn: one["rolearn"].as_str().unwrap_or_default().to_owned(),
-            username: one["username"].as_str().unwrap_or_default().to_owned(),
-            groups: groups
-                .filter_map(|group| group.as_str().map(str::to_owned))
-                .collect(),
+impl Door {
+    /// Reads a list out of a text of YAML; no text is an empty list.
+    fn list_of(&self, text: &str, key: &str) -> Result<Vec<Value>, String> {
+        if text.trim().is_empty() {
+            return Ok(Vec::new());
         }
-    };
-    match list_of(text, "mapRoles") {
-        Ok(list) => Known::Value(list.iter().map(read).collect()),
-        Err(why) => Known::Unknown(why),
+        let read = match self.yaml {
+            Some(yaml) => (yaml.0)(text),
+            None => serde_json::from_str(text).ok(),
+        };
+        match read {
+            Some(Value::Array(list)) => Ok(list),
+            Some(_) | None => Err(format!(
+                "`{key}` of the ConfigMap `{KUBE_SYSTEM}/{AWS_AUTH}` is no list in YAML"
+            )),
+        }
+    }
+
+    fn read_roles(&self, text: &str) -> Known<Vec<MappedRole>> {
+        let wrong = |what: &str| {
+            format!("an entry of `mapRoles` of the ConfigMap `{KUBE_SYSTEM}/{AWS_AUTH}` {what}")
+        };
+        let read = |one: &Value| -> Result<MappedRole, String> {
+            let groups = match &one["groups"] {
+                Value::Null => Some(Vec::new()),
+                Value::Array(groups) => groups
+                    .iter()
+                    .map(|g| g.as_str().map(str::to_owned))
+                    .collect(),
+                Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => None,
+            };
+            let username = match &one["username"] {
+                Value::Null => Some(""),
+                other => other.as_str(),
+            };
+            Ok(MappedRole {
+                role_arn: one["rolearn"]
+                    .as_str()
+                    .ok_or_else(|| wrong("names no role"))?
+                    .to_owned(),
+                username: username
+                    .ok_or_else(|| wrong("has no text as username"))?
+                    .to_owned(),
+                groups: groups.ok_or_else(|| wrong("has no list of texts as groups"))?,
+            })
+        };
+        let list = self.list_of(text, "mapRoles");
+        match list.and_then(|list| list.iter().map(read).collect()) {
+            Ok(roles) => Known::Value(roles),
+            Err(why) => Known::Unknown(why),
+        }
     }
 }

@@ -4,6 +4,7 @@ use super::Door;
 use super::kinds::{KINDS, VERSION};
 use super::request::Response;
 use crate::World;
+use stairway_core::model::Known;
 
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8; escaping=underscores";
 const NAME: &str = "apiserver_requested_deprecated_apis";
@@ -30,11 +31,12 @@ impl Door {
                 .group_version
                 .split_once('/')
                 .unwrap_or(("", &api.group_version));
-            let removed = api
-                .removed_in
-                .value()
-                .map(ToString::to_string)
-                .unwrap_or_default();
+            let removed = match &api.removed_in {
+                Known::Value(minor) => minor.to_string(),
+                // No removal is planned.
+                Known::Absent => String::new(),
+                Known::Unknown(_) => "unknown".to_owned(),
+            };
             line(group, version, &api.resource, &removed);
         }
         lines.sort();

@@ -100,6 +100,18 @@ pub struct DoorOptions {
     pub git_version: Option<String>,
     /// Objects that are there from the start, complete with kind, apiVersion and metadata: secrets, webhooks.
     pub objects: Vec<Value>,
+    /// Reads YAML inside of objects; without it only JSON is read there.
+    pub yaml: Option<Yaml>,
+}
+
+/// Reads a text as one document of YAML; nothing when it is none. A world knows no YAML by itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Yaml(pub fn(&str) -> Option<Value>);
+
+impl PartialEq for Yaml {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::fn_addr_eq(self.0, other.0)
+    }
 }
 
 /// A request as the authorizer saw it.
@@ -126,6 +138,7 @@ pub struct Asked {
 pub struct Door {
     authority: Authority,
     git_version: Option<String>,
+    yaml: Option<Yaml>,
     faults: Vec<DoorFault>,
     store: Store,
     /// What the world last looked like, as objects.
@@ -197,6 +210,7 @@ impl Door {
                 bindings: options.bindings,
             },
             git_version: options.git_version,
+            yaml: options.yaml,
             faults: Vec::new(),
             store: Store::new(),
             pictures: BTreeMap::new(),

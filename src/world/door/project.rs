@@ -222,11 +222,7 @@ fn node_status(node: &Node) -> Value {
             "KubeletNotReady",
             "container runtime network not ready",
         ),
-        None => (
-            "Unknown",
-            "NodeStatusUnknown",
-            "Kubelet stopped posting node status.",
-        ),
+        None => ("", "", ""),
     };
     let kubelet = node
         .kubelet
@@ -257,9 +253,11 @@ fn node_status(node: &Node) -> Value {
             "containerRuntimeVersion": "containerd://2.1.0",
         },
     });
-    if node.ready.value().is_none() {
-        // Neither word of the condition would be known to be true.
-        told["conditions"] = json!([]);
+    match &node.ready {
+        Known::Value(_) => {}
+        Known::Absent => told["conditions"] = json!([]),
+        // `Unknown` is a word of the API: the kubelet is silent. Here nobody knows which word it is.
+        Known::Unknown(_) => told["conditions"] = json!([{"type": "Ready", "status": ""}]),
     }
     told
 }
@@ -317,6 +315,13 @@ fn pod_picture(world: &World, pod: &Pod) -> Value {
             .unwrap_or(&name);
         image = Some(image_of(world, &pod.namespace, workload));
         workload.clone_into(&mut container);
+    }
+    if pod.owner.is_unknown() {
+        // Somebody owns it or nobody does; of a ReplicaSet that is not there nobody can tell.
+        meta["ownerReferences"] = json!([{
+            "apiVersion": "apps/v1", "kind": "ReplicaSet", "name": format!("{}-owner", pod.name),
+            "controller": true, "blockOwnerDeletion": true,
+        }]);
     }
     let mut spec = json!({
         "containers": [{

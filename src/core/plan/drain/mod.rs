@@ -329,13 +329,7 @@ impl<'a> Exodus<'a> {
                 note(carries == Carries::Unknown, &text);
             }
         }
-        unread.extend(played.unread.iter().map(|budget| {
-            if budget.selector.is_unknown() {
-                format!("which pods the budget `{}` covers", budget.key())
-            } else {
-                format!("what the budget `{}` allows", budget.key())
-            }
-        }));
+        unread.extend(played.unread.iter().map(|budget| unread_budget(budget)));
         for pod in self.observed.pods_elsewhere() {
             let node = pod.node.as_deref().unwrap_or_default();
             unread.insert(format!(
@@ -344,6 +338,15 @@ impl<'a> Exodus<'a> {
             ));
         }
         unread
+    }
+}
+
+/// What nobody knows of a budget, as the end of a sentence.
+fn unread_budget(budget: &crate::model::Pdb) -> String {
+    if budget.selector.is_unknown() {
+        format!("which pods the budget `{}` covers", budget.key())
+    } else {
+        format!("what the budget `{}` allows", budget.key())
     }
 }
 

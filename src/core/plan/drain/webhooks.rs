@@ -113,21 +113,21 @@ impl<'a> Gate<'a> {
 
     /// What its rules stop, and for whom.
     fn consequence(&self) -> String {
-        let mut text = some(
-            &self
-                .stops
-                .iter()
-                .map(|s| (*s).to_owned())
-                .collect::<Vec<_>>(),
-        );
-        if self.webhook.narrowed {
-            text.push_str(", as far as its selectors choose them");
-        } else if self.webhook.is_asked_about("", "pods", "")
-            && self.webhook.excludes_kube_system == Known::Value(false)
+        let mut stops: Vec<String> = self.stops.iter().map(|s| (*s).to_owned()).collect();
+        let everywhere = self.webhook.excludes_kube_system == Known::Value(false);
+        if let Some(first) = stops
+            .first_mut()
+            .filter(|_| everywhere && !self.webhook.narrowed)
+            && self.webhook.is_asked_about("", "pods", "")
         {
-            text.push_str(", those of kube-system included, so new nodes do not become Ready");
+            first.push_str(" (kube-system included, so new nodes do not become Ready)");
         }
-        text
+        let narrowed = if self.webhook.narrowed {
+            ", as far as its selectors choose them"
+        } else {
+            ""
+        };
+        format!("{}{narrowed}", some(&stops))
     }
 
     /// The command that lets requests through while nobody answers, and how it is taken back.
@@ -188,7 +188,7 @@ impl Exodus<'_> {
             let mut leaving = self.leaving.iter();
             leaving.any(|one| one.namespace == pod.namespace && one.name == pod.name)
         };
-        gate.behind.iter().all(|pod| leaves(pod))
+        gate.behind.iter().all(leaves)
     }
 
     /// Several pods, of which a budget lets not all go at once: one always answers.
@@ -213,7 +213,7 @@ impl Exodus<'_> {
             count => format!("all {count} pods that answer it run, with no budget that keeps one,"),
         };
         let itself = if gate.holds_itself() {
-            ", its own included: the drain does not end by itself"
+            ". That holds for its own pods too, so the drain does not end by itself"
         } else {
             ", until it is back"
         };
@@ -251,7 +251,9 @@ impl Exodus<'_> {
         if gate.behind.len() == 1
             && let Some(command) = more(self.observed, &gate.behind, 1)
         {
-            parts.push(command);
+            // Two are wanted for good: with one, the budget would let no drain end.
+            let (there, _back) = command.split_once("; ").unwrap_or((&command, ""));
+            parts.push(there.to_owned());
         }
         parts.push(budget);
         format!(

@@ -33,49 +33,70 @@ fn mode<'a>(draft: &Draft<'a>) -> Option<&'a str> {
         .as_str()
 }
 
+/// A role that other groups have too.
+struct Shared<'a> {
+    role: &'a str,
+    /// Who keeps it, as names in a sentence.
+    stay: Vec<String>,
+    /// How many groups of the role this plan made or deleted before.
+    added: usize,
+    gone: usize,
+}
+
+impl<'a> Shared<'a> {
+    /// Returns the role of a self-managed group that others have too, where EKS reads the ConfigMap.
+    fn of(draft: &Draft<'a>, name: &str) -> Option<Self> {
+        let observed = draft.input.observed;
+        let live = observed.nodegroup(name).filter(|live| !live.managed)?;
+        let mode = mode(draft);
+        let role = role_of(&live.spec).filter(|_| mode != Some(WITHOUT_CONFIG_MAP))?;
+        let has_it = |spec: &Map<String, Value>| role_of(spec) == Some(role);
+        let made = draft.groups.iter().filter(|(other, group)| {
+            let declared = group.git.as_ref();
+            let declared = declared.and_then(|git| draft.input.desired.nodegroups.get(git));
+            observed.nodegroup(other).is_none()
+                && !group.managed
+                && declared.is_some_and(|declared| has_it(&declared.spec))
+        });
+        let mut shared = Self {
+            role,
+            stay: Vec::new(),
+            // With access entries eksctl makes one of those instead.
+            added: made.filter(|_| mode == Some(CONFIG_MAP)).count(),
+            gone: 0,
+        };
+        for other in observed.nodegroups.items() {
+            if other.name == name || !has_it(&other.spec) {
+                continue;
+            }
+            if draft.groups.contains_key(&other.name) {
+                shared.stay.push(format!("`{}`", other.name));
+            } else if !other.managed {
+                shared.gone += 1;
+            }
+        }
+        (!shared.stay.is_empty()).then_some(shared)
+    }
+
+    fn one_or_more(&self, one: &'static str, more: &'static str) -> &'static str {
+        if self.stay.len() == 1 { one } else { more }
+    }
+}
+
 /// The entry of a role that other nodes need must not go with a group.
 pub(in crate::plan) fn shared_role(draft: &mut Draft<'_>, name: &str) -> Vec<BlockedBy> {
-    let observed = draft.input.observed;
-    let Some(live) = observed.nodegroup(name).filter(|live| !live.managed) else {
+    let Some(shared) = Shared::of(draft, name) else {
         return Vec::new();
     };
-    let mode = mode(draft);
-    let Some(role) = role_of(&live.spec).filter(|_| mode != Some(WITHOUT_CONFIG_MAP)) else {
-        return Vec::new();
-    };
-    let has_it = |spec: &Map<String, Value>| role_of(spec) == Some(role);
-    let made = draft.groups.iter().filter(|(other, group)| {
-        let declared = group.git.as_ref();
-        let declared = declared.and_then(|git| draft.input.desired.nodegroups.get(git));
-        observed.nodegroup(other).is_none()
-            && !group.managed
-            && declared.is_some_and(|d| has_it(&d.spec))
-    });
-    // With access entries eksctl makes one of those instead.
-    let added = made.filter(|_| mode == Some(CONFIG_MAP)).count();
-    let mut stay = Vec::new();
-    let mut gone = 0;
-    for other in observed.nodegroups.items() {
-        if other.name == name || !has_it(&other.spec) {
-            continue;
-        }
-        if draft.groups.contains_key(&other.name) {
-            stay.push(format!("`{}`", other.name));
-        } else if !other.managed {
-            gone += 1;
-        }
-    }
-    if stay.is_empty() {
-        return Vec::new();
-    }
-    let entries = match &observed.aws_auth {
+    let role = shared.role;
+    let entries = match &draft.input.observed.aws_auth {
         Known::Value(roles) => roles.iter().filter(|one| one.role_arn == role).count(),
         Known::Absent => return Vec::new(),
         Known::Unknown(_) => {
             let what = format!(
                 "how often the ConfigMap `aws-auth` maps `{role}`, which {} {} too",
-                some(&stay),
-                if stay.len() == 1 { "uses" } else { "use" }
+                some(&shared.stay),
+                shared.one_or_more("uses", "use")
             );
             draft
                 .unread
@@ -85,27 +106,21 @@ pub(in crate::plan) fn shared_role(draft: &mut Draft<'_>, name: &str) -> Vec<Blo
             return Vec::new();
         }
     };
-    if entries == 0 || entries + added > gone + 1 {
+    if entries == 0 || entries + shared.added > shared.gone + 1 {
         return Vec::new();
     }
-    let mut found = finding(
-        "STW-AWS-AUTH",
-        "R8",
-        Severity::Blocking,
-        &format!("nodegroup {name}"),
-    );
+    let subject = format!("nodegroup {name}");
+    let mut found = finding("STW-AWS-AUTH", "R8", Severity::Blocking, &subject);
     found.message = format!(
-        "eksctl takes the entry of `{role}` out of the ConfigMap `aws-auth` when it deletes `{name}`, and {} {} the same role with no other entry: {} nodes lose access and become NotReady.",
-        some(&stay),
-        if stay.len() == 1 { "has" } else { "have" },
-        if stay.len() == 1 { "its" } else { "their" },
+        "eksctl takes the last entry of `{role}` out of the ConfigMap `aws-auth` when it deletes `{name}`, and {} {} the same role: {} nodes lose access and become NotReady.",
+        some(&shared.stay),
+        shared.one_or_more("has", "have"),
+        shared.one_or_more("its", "their"),
     );
-    found.objects = stay
-        .iter()
-        .map(|group| format!("nodegroup {}", group.trim_matches('`')))
-        .collect();
+    let names = shared.stay.iter().map(|group| group.trim_matches('`'));
+    found.objects = names.map(|group| format!("nodegroup {group}")).collect();
     found.remedy = format!(
-        "Give the role one more entry, of which eksctl then removes one; then observe and plan again: {}",
+        "Give the role one more entry, for eksctl removes one with each group; then observe and plan again: {}",
         add_entry(draft, role)
     );
     found.source = "eksctl issues #1703 and #1368; eksctl, pkg/authconfigmap (RemoveNodeGroup); containers-roadmap #755"

@@ -224,6 +224,7 @@ impl Stage {
                 json!({"kind": "Namespace", "metadata": {"name": "other"}}),
                 json!({"kind": "Secret", "metadata": {"name": "key", "namespace": "shop"}, "data": {"a": "Y2FuYXJ5"}, "type": "Opaque"}),
             ],
+            yaml: None,
         };
         let door = Door::new(&mut world, options);
         Self { world, door }

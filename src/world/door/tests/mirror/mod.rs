@@ -6,7 +6,7 @@ use super::stage::cluster;
 use crate::World;
 use reader::{Client, aws_auth, part, read, unread};
 use serde_json::{Value, json};
-use stairway_core::model::{Known, MappedRole, Observation, Webhook};
+use stairway_core::model::{Known, KubeVersion, MappedRole, Observation, Webhook};
 use std::collections::BTreeMap;
 
 /// A cluster of which every fact is known.
@@ -91,7 +91,7 @@ fn role(arn: &str, username: &str, groups: &[&str]) -> MappedRole {
     }
 }
 
-static ROWS: [(&str, Change); 33] = [
+static ROWS: [(&str, Change); 36] = [
     ("a cluster of which everything is known", |_| {}),
     ("a cordoned node with a mark", |seen| {
         let node = &mut value(&mut seen.nodes)[0];
@@ -108,7 +108,8 @@ static ROWS: [(&str, Change); 33] = [
         "a node without a kubelet's version, a zone and a type",
         |seen| {
             let node = &mut value(&mut seen.nodes)[2];
-            (node.kubelet, node.zone, node.instance_type) = (unread(), unread(), unread());
+            (node.kubelet, node.zone, node.instance_type) =
+                (unread(), Known::Absent, Known::Absent);
         },
     ),
     (
@@ -224,6 +225,22 @@ static ROWS: [(&str, Change); 33] = [
     ("workloads that nobody could read", |seen| {
         seen.workloads = unread()
     }),
+    (
+        "deprecated APIs that stay, and of which nobody knows how long they do",
+        |seen| {
+            let apis = value(&mut seen.deprecated_apis);
+            apis.push(apis[0].clone());
+            apis[0].removed_in = Known::Absent;
+            apis[1].resource = "machines".to_owned();
+            apis[1].removed_in = unread();
+        },
+    ),
+    ("a pod of which nobody knows the owner", |seen| {
+        value(&mut seen.pods)[7].owner = unread();
+    }),
+    ("a node that says nothing of being Ready", |seen| {
+        value(&mut seen.nodes)[1].ready = Known::Absent;
+    }),
     ("no deprecated API", |seen| {
         seen.deprecated_apis = Known::Value(Vec::new())
     }),
@@ -322,7 +339,7 @@ fn what_a_reader_finds_is_what_the_world_knows() {
 }
 
 #[test]
-fn the_version_is_told_only_when_somebody_knows_it() {
+fn a_version_that_nobody_recorded_is_none() {
     let mut client = Client::of(known());
     let Known::Value(version) = client.get("/version") else {
         panic!("it is known");
@@ -330,7 +347,11 @@ fn the_version_is_told_only_when_somebody_knows_it() {
     assert_eq!(version["minor"], "36");
     let mut world = known();
     value(&mut world.cluster.control_plane).version = unread();
-    assert_eq!(Client::of(world).get("/version"), unread());
+    let Known::Value(version) = Client::of(world).get("/version") else {
+        panic!("a server always answers");
+    };
+    let told = version["gitVersion"].as_str().unwrap_or_default();
+    assert!(told.parse::<KubeVersion>().is_err(), "{told}");
 }
 
 const VALIDATING: &str = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";

@@ -1,6 +1,6 @@
 //! An independent reader of the served objects, by answers alone.
 
-use super::super::super::{Door, DoorOptions, Reply, Request, User};
+use super::super::super::{Door, DoorOptions, Reply, Request, User, Yaml};
 use super::super::stage::ADMIN;
 use crate::World;
 use serde_json::{Value, json};
@@ -30,6 +30,7 @@ impl Client {
         let options = DoorOptions {
             users: vec![User::admin(ADMIN)],
             objects,
+            yaml: Some(Yaml(|text| documents(text)?.pop())),
             ..DoorOptions::default()
         };
         let door = Door::new(&mut world, options);
@@ -138,11 +139,16 @@ fn node(object: Value) -> Node {
         nodegroup: group,
         provisioner: provisioner.map(str::to_owned),
         kubelet: fact(&object["status"]["nodeInfo"]["kubeletVersion"]),
-        ready: ready.map_or_else(unread, |one| Known::Value(one["status"] == "True")),
+        ready: match ready.map(|one| text(&one["status"])).as_deref() {
+            None => Known::Absent,
+            Some("True") => Known::Value(true),
+            Some("False" | "Unknown") => Known::Value(false),
+            Some(_) => unread(),
+        },
         unschedulable: object["spec"]["unschedulable"] == true,
         taints,
-        zone: fact(&labels["topology.kubernetes.io/zone"]),
-        instance_type: fact(&labels["node.kubernetes.io/instance-type"]),
+        zone: name("topology.kubernetes.io/zone").map_or(Known::Absent, Known::Value),
+        instance_type: name("node.kubernetes.io/instance-type").map_or(Known::Absent, Known::Value),
     }
 }
 
@@ -175,11 +181,12 @@ fn owner(client: &mut Client, namespace: &str, owners: &Value) -> Known<String> 
     let (kind, name) = (text(&owner["kind"]), text(&owner["name"]));
     if kind == "ReplicaSet" {
         let target = format!("/apis/apps/v1/namespaces/{namespace}/replicasets/{name}");
-        if let Known::Value(set) = client.get(&target) {
-            let above = &set["metadata"]["ownerReferences"][0];
-            if above["kind"] == "Deployment" {
-                return Known::Value(format!("Deployment/{}", text(&above["name"])));
-            }
+        let Known::Value(set) = client.get(&target) else {
+            return unread();
+        };
+        let above = &set["metadata"]["ownerReferences"][0];
+        if above["kind"] == "Deployment" {
+            return Known::Value(format!("Deployment/{}", text(&above["name"])));
         }
     }
     Known::Value(format!("{kind}/{name}"))
@@ -306,7 +313,10 @@ fn deprecated(client: &mut Client) -> Known<Vec<DeprecatedApi>> {
                 format!("{group}/{version}")
             },
             resource: word("resource"),
-            removed_in: fact(&json!(word("removed_release"))),
+            removed_in: match word("removed_release").as_str() {
+                "" => Known::Absent,
+                minor => fact(&json!(minor)),
+            },
         }
     };
     Known::Value(lines.map(read).collect())
@@ -345,8 +355,8 @@ fn webhook(client: &mut Client, kind: &str, configuration: &str, one: &Value) ->
             }
         }
     }
-    let labels = one["namespaceSelector"]["matchLabels"].is_object();
     let named = &one["namespaceSelector"]["matchExpressions"][0];
+    let labels = !named.is_null() && named["operator"] != "NotIn";
     Webhook {
         kind: kind.to_owned(),
         configuration: configuration.to_owned(),
