@@ -8,7 +8,8 @@ mod world;
 pub use check::{CheckArgs, CheckFormat, ReviewArgs, SeverityFloor};
 pub use part::{MergeArgs, PartArgs};
 pub use start::{
-    InitArgs, InitClusterArgs, InitCommand, RbacRole, TemplateArgs, TemplateCommand, TemplateDiffArgs,
+    InitArgs, InitClusterArgs, InitCommand, RbacRole, TemplateArgs, TemplateCommand,
+    TemplateDiffArgs,
 };
 pub use world::{ServeArgs, ServeRole, WorldArgs, WorldCommand};
 

@@ -51,7 +51,11 @@ fn lost_or_not(
     if !error.in_doubt() || error.trouble == Trouble::Forbidden {
         return told;
     }
-    match writes.reads().get(object).map(|found| found.map(|found| changes(&found, body))) {
+    match writes
+        .reads()
+        .get(object)
+        .map(|found| found.map(|found| changes(&found, body)))
+    {
         Ok(Some(Ok(false))) => format!("{told}; {} has the change all the same", object.shown()),
         Ok(Some(Ok(true))) => format!("{told}; {} does not have the change", object.shown()),
         Ok(Some(Err(_)) | None) | Err(_) => told,
@@ -113,8 +117,16 @@ mod tests {
             {"name": "aws-node", "securityContext": context},
         ]}}}});
         for (says, current, result) in [
-            ("a field to remove is there", of(json!({"runAsNonRoot": true})), Ok(true)),
-            ("no field to remove is there", of(json!({"privileged": true})), Ok(false)),
+            (
+                "a field to remove is there",
+                of(json!({"runAsNonRoot": true})),
+                Ok(true),
+            ),
+            (
+                "no field to remove is there",
+                of(json!({"privileged": true})),
+                Ok(false),
+            ),
             ("there is no context at all", of(Value::Null), Ok(false)),
             (
                 "the container has another name",

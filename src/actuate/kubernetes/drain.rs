@@ -372,7 +372,11 @@ fn sentence(pods: &[Left], unreached: &[String]) -> String {
     let mut parts = Vec::new();
     if !pods.is_empty() {
         let words: Vec<String> = pods.iter().map(Left::to_string).collect();
-        let verb = if pods.len() == 1 { "pod is" } else { "pods are" };
+        let verb = if pods.len() == 1 {
+            "pod is"
+        } else {
+            "pods are"
+        };
         parts.push(format!("{} {verb} left: {}", pods.len(), some(&words)));
     }
     if !unreached.is_empty() {

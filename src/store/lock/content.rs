@@ -247,9 +247,8 @@ impl ConsumedPlan {
                 self.nonces.push(nonce);
             }
         }
-        let is_last = |ending: &Option<Ending>| {
-            matches!(ending, Some(Ending::Done | Ending::RolledBack))
-        };
+        let is_last =
+            |ending: &Option<Ending>| matches!(ending, Some(Ending::Done | Ending::RolledBack));
         // A run that was carried out stays so; else the lock that saw more of it knows better, and one that
         // was given up since has as many events.
         let theirs = other.seq > self.seq || (other.seq == self.seq && self.ending.is_none());

@@ -370,8 +370,8 @@ impl Desk {
                 }
                 Err(error) => error,
             };
-            let read_again = error.in_doubt()
-                || matches!(error.trouble, Trouble::Conflict | Trouble::NotFound);
+            let read_again =
+                error.in_doubt() || matches!(error.trouble, Trouble::Conflict | Trouble::NotFound);
             tries += 1;
             if !read_again || tries >= WRITES_MAX {
                 return Err(Fault::Call(error));
@@ -452,9 +452,7 @@ impl Desk {
         let mut holding = Holding::begin(before, claim);
         object::fit(&mut holding.mine).map_err(|why| self.bad(why))?;
         let written = Written::taken(&holding.mine, self.now(), self.times.lease_seconds);
-        let made = self
-            .writes
-            .replace(&Self::object(), &written.onto(&found));
+        let made = self.writes.replace(&Self::object(), &written.onto(&found));
         self.settle(made, &claim.id, holding)
     }
 

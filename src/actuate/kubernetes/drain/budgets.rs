@@ -79,19 +79,59 @@ mod tests {
         for (says, selector, chosen) in [
             ("no selector chooses nothing", Value::Null, false),
             ("an empty one chooses all", json!({}), true),
-            ("its labels are there", json!({"matchLabels": {"app": "web"}}), true),
-            ("a label has another value", json!({"matchLabels": {"app": "db"}}), false),
-            ("a label is missing", json!({"matchLabels": {"tier": "web"}}), false),
-            ("the value is in the list", by("In", "app", &["db", "web"]), true),
-            ("the value is not in the list", by("In", "app", &["db"]), false),
-            ("a missing label is in no list", by("In", "tier", &["db"]), false),
-            ("the value is not excluded", by("NotIn", "app", &["db"]), true),
+            (
+                "its labels are there",
+                json!({"matchLabels": {"app": "web"}}),
+                true,
+            ),
+            (
+                "a label has another value",
+                json!({"matchLabels": {"app": "db"}}),
+                false,
+            ),
+            (
+                "a label is missing",
+                json!({"matchLabels": {"tier": "web"}}),
+                false,
+            ),
+            (
+                "the value is in the list",
+                by("In", "app", &["db", "web"]),
+                true,
+            ),
+            (
+                "the value is not in the list",
+                by("In", "app", &["db"]),
+                false,
+            ),
+            (
+                "a missing label is in no list",
+                by("In", "tier", &["db"]),
+                false,
+            ),
+            (
+                "the value is not excluded",
+                by("NotIn", "app", &["db"]),
+                true,
+            ),
             ("the value is excluded", by("NotIn", "app", &["web"]), false),
-            ("a missing label is not excluded", by("NotIn", "tier", &["web"]), true),
+            (
+                "a missing label is not excluded",
+                by("NotIn", "tier", &["web"]),
+                true,
+            ),
             ("the label exists", by("Exists", "app", &[]), true),
             ("the label does not exist", by("Exists", "tier", &[]), false),
-            ("the label must not exist", by("DoesNotExist", "app", &[]), false),
-            ("nobody knows the operator", by("Like", "app", &["web"]), false),
+            (
+                "the label must not exist",
+                by("DoesNotExist", "app", &[]),
+                false,
+            ),
+            (
+                "nobody knows the operator",
+                by("Like", "app", &["web"]),
+                false,
+            ),
         ] {
             assert_eq!(selects(&selector, &labels), chosen, "{says}");
         }

@@ -14,7 +14,10 @@ pub(super) fn begin(desk: &Arc<Desk>) -> io::Result<()> {
 }
 
 fn keep(desk: &Desk) {
-    let id = desk.kept().as_ref().map(|kept| kept.holding.mine.id.clone());
+    let id = desk
+        .kept()
+        .as_ref()
+        .map(|kept| kept.holding.mine.id.clone());
     let mut wait = desk.times.renew;
     loop {
         let waited = desk
@@ -22,9 +25,10 @@ fn keep(desk: &Desk) {
             .wait_timeout_while(desk.kept(), wait, |kept| kept.is_some());
         let (mut guard, _) = waited.unwrap_or_else(PoisonError::into_inner);
         // Let go of, lost, or taken anew: then another thread renews it.
-        let Some(kept) = guard.as_mut().filter(|kept| {
-            kept.lost.is_none() && Some(&kept.holding.mine.id) == id.as_ref()
-        }) else {
+        let Some(kept) = guard
+            .as_mut()
+            .filter(|kept| kept.lost.is_none() && Some(&kept.holding.mine.id) == id.as_ref())
+        else {
             return;
         };
         wait = match desk.renew(kept) {
