@@ -174,6 +174,8 @@ fn facts_survive_a_file() {
         name: "c".to_owned(),
         region: String::new(),
         account_id: None,
+        endpoint: None,
+        certificate_authority: None,
     };
     let mut seen = Observation::unknown(cluster, "kubernetes: context c (v1)");
     let beside = pods::Beside::of(&super::failed(), &super::failed(), &super::failed());

@@ -16,6 +16,8 @@ fn id() -> ClusterId {
         name: "c".to_owned(),
         region: String::new(),
         account_id: None,
+        endpoint: None,
+        certificate_authority: None,
     }
 }
 
