@@ -9,6 +9,7 @@ mod fleet;
 
 use divan::{Bencher, black_box};
 use fleet::{Form, Order, SEED};
+use stairway::live::Outside;
 use stairway::pipeline::{PlanOptions, RunOptions, Scope, observe_file, plan_cluster, run, select};
 use stairway::render::{RenderOptions, WORKER_ARGUMENT, WorkerMode, render_file};
 use stairway_core::audit;
@@ -236,6 +237,7 @@ fn pipeline_of_100(bencher: Bencher<'_, '_>) {
         live: true,
         worker,
         schema: None,
+        outside: Outside::default(),
     };
     bencher.bench(|| {
         let selected = select(&scope).expect("a fleet");

@@ -13,12 +13,14 @@
 mod interrupts;
 pub mod kubernetes;
 mod output;
+mod plugin;
 mod process;
 pub mod stand_in;
 pub mod tools;
 pub mod world;
 
 pub use interrupts::Interrupts;
+pub use plugin::aws_plugin;
 pub use process::ToolEnvironment;
 
 use crate::drive::{ActionCall, Interrupt};

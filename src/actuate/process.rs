@@ -20,7 +20,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 /// How often the operator's wish to stop is looked at.
-const LOOK: Duration = Duration::from_millis(50);
+pub(super) const LOOK: Duration = Duration::from_millis(50);
 /// After SIGTERM, a tool has this long to leave.
 pub(super) const GRACE: Duration = Duration::from_secs(10);
 /// A tool that ended may leave a child behind that keeps its pipes open; its words do not matter.
@@ -112,7 +112,7 @@ pub(super) struct Ended {
     pub(super) stopped: bool,
 }
 
-/// Runs a program in a process group of its own and hands over what it prints, line by line.
+/// Runs a program in a process group of its own and hands over what it prints, line by line, and whether it complains.
 ///
 /// A first interrupt is the caller's business: the program goes on. At the second one its group
 /// gets SIGTERM, and after the grace SIGKILL.
@@ -121,7 +121,7 @@ pub(super) struct Ended {
 /// It cannot be started.
 pub(super) fn run(
     start: &Start<'_>,
-    hear: &mut dyn FnMut(&str),
+    hear: &mut dyn FnMut(&str, bool),
     interrupted: &dyn Fn() -> Interrupt,
 ) -> io::Result<Ended> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -135,7 +135,7 @@ pub(super) fn run(
 
 async fn attend(
     start: &Start<'_>,
-    hear: &mut dyn FnMut(&str),
+    hear: &mut dyn FnMut(&str, bool),
     interrupted: &dyn Fn() -> Interrupt,
 ) -> io::Result<Ended> {
     let mut child = spawn(start)?;
@@ -149,8 +149,8 @@ async fn attend(
     while status.is_none() || !out.is_over() || !err.is_over() {
         let deadline = pipes_until.unwrap_or_else(Instant::now);
         tokio::select! {
-            read = out.read(), if !out.is_over() => read.iter().for_each(|line| hear(line)),
-            read = err.read(), if !err.is_over() => read.iter().for_each(|line| hear(line)),
+            read = out.read(), if !out.is_over() => read.iter().for_each(|line| hear(line, false)),
+            read = err.read(), if !err.is_over() => read.iter().for_each(|line| hear(line, true)),
             ended = child.wait(), if status.is_none() => {
                 status = Some(ended?);
                 pipes_until = Some(Instant::now() + PIPES_AFTER_EXIT);
@@ -159,8 +159,10 @@ async fn attend(
             _ = looks.tick(), if status.is_none() => stop.look(interrupted()),
         }
     }
-    for line in out.rest().into_iter().chain(err.rest()) {
-        hear(&line);
+    for (line, is_complaint) in [(out.rest(), false), (err.rest(), true)] {
+        if let Some(line) = line {
+            hear(&line, is_complaint);
+        }
     }
     let status = match status {
         Some(status) => status,

@@ -223,7 +223,7 @@ impl ToolRunner {
             folder: folder.path(),
             grace: self.grace,
         };
-        process::run(&start, hear, interrupted)
+        process::run(&start, &mut |line, _| hear(line), interrupted)
             .map_err(|cause| format!("starting `{}` failed: {cause}", call.program.display()))
     }
 

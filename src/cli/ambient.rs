@@ -5,10 +5,14 @@
     reason = "this file is the one door to environment and clock"
 )]
 
+use crate::actuate::{ToolEnvironment, aws_plugin};
+use crate::kubernetes::Limits;
+use crate::live::Outside;
 use stairway_core::model::Timestamp;
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The width of text that does not go to a terminal: fixed, so that two runs give the same bytes.
@@ -91,6 +95,28 @@ impl Ambient {
             .to_string_lossy()
             .into_owned();
         format!("{}@{host}", user.unwrap_or_else(|| "unknown".to_owned()))
+    }
+
+    /// Returns what clusters are reached with: the user's own kubeconfigs, looked for as kubectl does (`$KUBECONFIG`,
+    /// split, else `~/.kube/config`), the plugin for tokens, and the clock.
+    pub fn outside(&self) -> Outside {
+        let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+        let home = set("HOME").map(PathBuf::from);
+        let kubeconfigs = match (set("KUBECONFIG"), &home) {
+            (Some(listed), _) => std::env::split_paths(&listed)
+                .filter(|path| !path.as_os_str().is_empty())
+                .collect(),
+            (None, Some(home)) => vec![home.join(".kube/config")],
+            (None, None) => Vec::new(),
+        };
+        let start = self.now;
+        Outside {
+            home,
+            kubeconfigs,
+            plugin: aws_plugin(ToolEnvironment::of_process()),
+            clock: Arc::new(move || Self::clock_from(start)),
+            limits: Limits::default(),
+        }
     }
 
     /// Returns true when somebody can be asked: questions go to stderr, answers come from stdin.

@@ -7,23 +7,28 @@ use super::request::RunManner;
 use super::screen::{Screen, StepFace};
 use super::session::Session;
 use super::subject::{Subject, refused};
+use super::terminal::harmless;
 use crate::actuate::world::WorldTools;
 use crate::actuate::{Interrupts, StepFiles, ToolEnvironment};
 use crate::approvals;
-use crate::drive::live::{LivePorts, Target as _, Watch, WorldTarget, world_actuator};
+use crate::drive::live::{LivePorts, Target as _, Watch};
+use crate::drive::target::LiveTarget;
 use crate::drive::{Finish, How, Machine, PortError, Report, Runner, run};
 use crate::store::StoreError;
 use crate::store::disk::RealDisk;
 use crate::store::journal::JournalFile;
-use crate::store::lock::{ClusterLock as _, FileLock, LockClaim, LockContent, LockError, LockNote};
+use crate::store::lock::{ClusterLock, LockClaim, LockContent, LockError, LockNote};
 use stairway_core::approve::{Confirmation, Nonce, Requirements, Used, admit};
 use stairway_core::catalog::EksctlUse;
 use stairway_core::journal::{Event, Fold, Journal, fold};
 use stairway_core::model::{Timestamp, say_seconds};
 use stairway_core::next::Manner;
 use stairway_core::plan::wire::{Action, Plan, Step, StepKind};
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, Write as _};
+use std::rc::Rc;
+use std::sync::Arc;
 
 /// How many hex digits of a digest are printed for confirmation, and asked for at least.
 pub(crate) const DIGEST_DIGITS: usize = 12;
@@ -33,7 +38,7 @@ pub(crate) struct Carry<'r> {
     /// The plan and its directory.
     pub(crate) subject: Subject,
     /// The cluster.
-    pub(crate) target: WorldTarget,
+    pub(crate) target: LiveTarget,
     /// What the actions' files hold.
     pub(crate) files: StepFiles,
     /// How many approvals count.
@@ -59,8 +64,9 @@ struct Opened {
     journal: JournalFile<RealDisk>,
     known: Journal,
     fold: Fold,
-    lock: FileLock,
+    lock: Shared,
     left: Option<LockContent>,
+    interrupts: Interrupts,
 }
 
 /// What came of it.
@@ -68,7 +74,7 @@ pub(crate) struct Carried {
     /// The end.
     pub(crate) finish: Finish,
     /// The lock, still held: whoever has more to write down writes it, and lets go.
-    pub(crate) lock: FileLock,
+    pub(crate) lock: Box<dyn ClusterLock>,
 }
 
 impl Carry<'_> {
@@ -79,12 +85,14 @@ impl Carry<'_> {
         let hex = Nonce::of(nonce).as_str().to_owned();
         let actor = session.ambient.actor();
         let now = self.now()?;
-        let mut opened = self.open(&hex, &actor, now)?;
+        let interrupts = Interrupts::of_process()
+            .map_err(|error| CliError::internal(format!("Listening to signals failed: {error}")))?;
+        let mut opened = self.open(&hex, &actor, now, interrupts)?;
         let outcome = self.confirmed_run(session, &hex, actor, &mut opened);
         match outcome {
             Ok(finish) => Ok(Carried {
                 finish,
-                lock: opened.lock,
+                lock: Box::new(opened.lock),
             }),
             Err(error) => {
                 // Nothing was done; a lock that cannot be let go of is freed with this process.
@@ -101,10 +109,15 @@ impl Carry<'_> {
     }
 
     /// Takes the lock and reads the journal.
-    fn open(&self, id: &str, actor: &str, at: Timestamp) -> Result<Opened, CliError> {
+    fn open(
+        &self,
+        id: &str,
+        actor: &str,
+        at: Timestamp,
+        interrupts: Interrupts,
+    ) -> Result<Opened, CliError> {
         let plan = &self.subject.plan;
-        let path = self.target.store.lock_of(&self.target.cluster);
-        let mut lock = FileLock::new(path);
+        let mut lock = Shared::new(self.target.lock(Arc::new(say), &interrupts));
         let left = lock.acquire(&LockClaim {
             id: id.to_owned(),
             holder: format!("{actor} {}", std::process::id()),
@@ -131,6 +144,7 @@ impl Carry<'_> {
             fold: folded,
             lock,
             left,
+            interrupts,
         })
     }
 
@@ -252,19 +266,15 @@ impl Carry<'_> {
         tools: WorldTools,
     ) -> Result<Finish, PortError> {
         let digest = &self.subject.plan.digest;
-        let failed = |error: &dyn std::fmt::Display| PortError::Failed(error.to_string());
-        let lock = std::mem::replace(&mut opened.lock, FileLock::new(std::path::PathBuf::new()));
-        let interrupts = Interrupts::of_process().map_err(|error| failed(&error))?;
         let own = opened.left.as_ref().and_then(|left| left.run_of(digest));
-        let held = std::cell::RefCell::new(lock);
         let started = session.ambient.now;
         let mut ports = LivePorts {
             target: Box::new(self.target.clone()),
-            actuator: Box::new(world_actuator(&self.target, tools)),
+            actuator: self.target.actuator(tools),
             journal: opened.journal.clone(),
-            lock: Box::new(Shared(&held)),
+            lock: Box::new(opened.lock.clone()),
             files: self.files.clone(),
-            interrupts,
+            interrupts: opened.interrupts.clone(),
             watch: Box::new(Watching(screen)),
             clock: Box::new(move || Ambient::clock_from(started)),
             note: LockNote {
@@ -274,18 +284,16 @@ impl Carry<'_> {
             },
             last: opened.fold.last_at.unwrap_or(Timestamp::from_unix(0)),
         };
-        let finish = run(machine, &mut ports);
-        drop(ports);
-        opened.lock = held.into_inner();
-        finish
+        run(machine, &mut ports)
     }
 
     /// Returns what runs eksctl, its version checked where the plan runs it at all.
     fn tools(&self, session: &Session<'_>) -> Result<WorldTools, CliError> {
         let environment = ToolEnvironment::of_process();
         let dir = Some(self.subject.dir.clone());
-        let tools = WorldTools::own(environment, &self.target.store, &self.target.cluster, dir)
-            .map_err(|error| {
+        let world = self.target.world();
+        let tools =
+            WorldTools::own(environment, &world.store, &world.cluster, dir).map_err(|error| {
                 CliError::user(format!("Finding our own executable failed: {error}"))
             })?;
         let steps = &self.subject.plan.steps;
@@ -464,10 +472,23 @@ fn with_ids(error: LockError, plan: &Plan) -> CliError {
     }
 }
 
-/// The lock is the ports' while they run, and ours again afterwards.
-struct Shared<'l>(&'l std::cell::RefCell<FileLock>);
+/// Says something while a lock is waited for or kept, from whichever thread does it.
+fn say(line: &str) {
+    // Nobody may be listening any more.
+    let _gone = writeln!(std::io::stderr().lock(), "{}", harmless(line));
+}
 
-impl crate::store::lock::ClusterLock for Shared<'_> {
+/// The lock is the ports' while they run, and ours before and afterwards.
+#[derive(Clone)]
+struct Shared(Rc<RefCell<Box<dyn ClusterLock>>>);
+
+impl Shared {
+    fn new(lock: Box<dyn ClusterLock>) -> Self {
+        Self(Rc::new(RefCell::new(lock)))
+    }
+}
+
+impl ClusterLock for Shared {
     fn acquire(&mut self, claim: &LockClaim) -> Result<Option<LockContent>, LockError> {
         self.0.borrow_mut().acquire(claim)
     }

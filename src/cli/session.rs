@@ -130,6 +130,7 @@ impl Session<'_> {
             live: tour.live,
             worker: scope.worker.clone(),
             schema: schema.as_ref(),
+            outside: self.ambient.outside(),
         };
         let (mut notes, mut seen) = (Vec::new(), BTreeSet::new());
         let progress = Progress::start(

@@ -5,7 +5,9 @@ use super::request::PlanScope;
 use super::session::Session;
 use crate::actuate::StepFiles;
 use crate::drive::live::WorldTarget;
-use crate::live::WorldStore;
+use crate::drive::target::{ApiTarget, LiveTarget};
+use crate::kubernetes::Identity;
+use crate::live::{ApiSource, LiveError, WorldStore};
 use crate::pipeline::{
     ClusterRequest, LiveSource, Loaded, PlanOptions, RunOptions, Scope, plan_cluster, run, select,
 };
@@ -116,6 +118,7 @@ impl Subject {
             live: true,
             worker: WorkerMode::default(),
             schema: None,
+            outside: session.ambient.outside(),
         };
         let keep = |loaded: &Loaded| -> Result<Loaded, ClusterError> { Ok(loaded.clone()) };
         let mut found = None;
@@ -223,7 +226,11 @@ pub(crate) fn refused(message: impl Into<String>) -> CliError {
 
 impl Sides {
     /// Returns the cluster as something that a run can act on.
-    pub(crate) fn target(&self, plan: &Plan) -> Result<WorldTarget, CliError> {
+    pub(crate) fn target(
+        &self,
+        session: &Session<'_>,
+        plan: &Plan,
+    ) -> Result<LiveTarget, CliError> {
         let nowhere = |what: &str| {
             Err(refused(format!(
                 "Applying `{}` failed: its cluster is known from {what} only, and cannot be acted on",
@@ -232,23 +239,64 @@ impl Sides {
             .hint("name the live cluster: `live: {world: FILE}` in the fleet, or `--live WORLD`"))
         };
         match &self.live {
-            LiveSource::World { path, root } => world(path, Some(root), plan),
-            LiveSource::File(path) => match WorldStore::of(path, None).and_then(|s| s.read().map(|_| s)) {
-                Ok(_) => world(path, None, plan),
-                Err(_) => nowhere("a file"),
-            },
+            LiveSource::World { path, root } => {
+                world(path, Some(root), plan).map(LiveTarget::World)
+            }
+            LiveSource::File(path) => {
+                match WorldStore::of(path, None).and_then(|s| s.read().map(|_| s)) {
+                    Ok(_) => world(path, None, plan).map(LiveTarget::World),
+                    Err(_) => nowhere("a file"),
+                }
+            }
             LiveSource::Recorded { .. } => nowhere("a recorded observation"),
             LiveSource::Assumed { .. } => nowhere("a config"),
             LiveSource::NotGiven => nowhere("git"),
-            LiveSource::Kubernetes(_) => Err(CliError::user(format!(
-                "Applying `{}` failed: this build acts on embedded worlds only; the Kubernetes and AWS APIs are not built yet",
-                plan.id
-            ))
-            .hint(format!(
-                "rehearse it: `stairway rehearse {}`, and carry its steps out by hand: `stairway show {}`",
-                plan.id, plan.id
-            ))),
+            LiveSource::Kubernetes(source) => through_apis(session, source, plan),
         }
+    }
+}
+
+/// A cluster behind its own APIs: pins first, those of the plan as well as those of the fleet.
+fn through_apis(
+    session: &Session<'_>,
+    source: &ApiSource,
+    plan: &Plan,
+) -> Result<LiveTarget, CliError> {
+    let Some((path, root)) = &source.cloud else {
+        return Err(refused(format!(
+            "Applying `{}` failed: this build has no client of the AWS APIs, which most of its steps need",
+            plan.id
+        ))
+        .hint(format!(
+            "rehearse it: `stairway rehearse {}`, and carry its steps out by hand: `stairway show {}`",
+            plan.id, plan.id
+        )));
+    };
+    let outside = session.ambient.outside();
+    let reads = source.connect(&outside).map_err(cluster_error)?;
+    let planned = Identity {
+        endpoint: plan.identity.cluster.endpoint.clone(),
+        authority: plan.identity.cluster.certificate_authority.clone(),
+    };
+    if let Err(error) = reads.access().matches(&planned, "the plan") {
+        return Err(refused(error.to_string()).hint(format!(
+            "plan again through this context: `stairway plan {} --out plans`",
+            plan.name
+        )));
+    }
+    Ok(LiveTarget::Apis(Box::new(ApiTarget {
+        source: source.clone(),
+        reads,
+        cloud: world(path, Some(root), plan)?,
+        clock: outside.clock,
+    })))
+}
+
+fn cluster_error(error: LiveError) -> CliError {
+    let shown = refused(error.to_string());
+    match error.hint() {
+        Some(hint) => shown.hint(hint),
+        None => shown,
     }
 }
 

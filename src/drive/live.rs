@@ -1,7 +1,7 @@
 //! The real ports: a clock, a cluster, a disk that syncs, a lock, and somebody who watches.
 
 use super::ports::{ActionCall, Interrupt, PortError, Ports, Report};
-use crate::actuate::world::{Place, WorldActuator};
+use crate::actuate::world::Place;
 use crate::actuate::{Actuator, Interrupts, StepFiles};
 use crate::live::WorldStore;
 use crate::store::disk::RealDisk;
@@ -205,12 +205,4 @@ impl Ports for LivePorts<'_> {
 
 fn lost(error: LockError) -> PortError {
     PortError::LockLost(error.to_string())
-}
-
-/// Returns the actuator of a world.
-pub fn world_actuator(
-    target: &WorldTarget,
-    tools: crate::actuate::world::WorldTools,
-) -> WorldActuator {
-    WorldActuator::new(target.place(), tools)
 }

@@ -10,6 +10,7 @@ mod machine;
 mod ports;
 mod run;
 pub mod sim;
+pub mod target;
 
 pub use machine::{Chooser, Effect, Finish, How, Input, Machine, Runner};
 pub use ports::{ActionCall, Interrupt, PortError, Ports, Report};

@@ -189,7 +189,9 @@ impl Client {
 
     /// Waits, in the time of this runtime.
     pub(super) fn pause(&self, time: Duration) {
-        self.runtime.block_on(tokio::time::sleep(time));
+        // A timer can be made inside of the runtime only.
+        self.runtime
+            .block_on(async move { tokio::time::sleep(time).await });
     }
 }
 

@@ -3,7 +3,7 @@
 use super::WorldError;
 use crate::config::ShapeError;
 use crate::files::FileError;
-use crate::kubernetes::CallError;
+use crate::kubernetes::{CallError, KubeconfigError, PinError};
 use crate::render::RenderError;
 use stairway_core::model::clusterconfig::ConfigError;
 
@@ -90,9 +90,29 @@ pub enum LiveError {
         /// What.
         what: String,
     },
+    /// The context cannot be used.
+    #[error("{0}")]
+    Kubeconfig(#[from] KubeconfigError),
+    /// The context leads to another cluster than the one that is pinned.
+    #[error("{0}")]
+    Pinned(#[from] PinError),
+    /// What answers is another cluster.
+    #[error("Reading `{cluster}` was refused: {why}")]
+    Elsewhere {
+        /// What the config calls the cluster.
+        cluster: String,
+        /// By what it is another one.
+        why: String,
+    },
     /// Nothing says how to read the cluster.
     #[error("Nothing says how the live cluster is read")]
     NotGiven,
+}
+
+impl From<CallError> for LiveError {
+    fn from(error: CallError) -> Self {
+        Self::Kubernetes(Box::new(error))
+    }
 }
 
 impl From<WorldError> for LiveError {
@@ -143,6 +163,14 @@ impl LiveError {
             Self::OutsideRoot { .. } => Some(
                 "keep recorded clusters in the repository, or widen the root with `--root DIR`"
                     .to_owned(),
+            ),
+            Self::Kubeconfig(error) => error.hint.clone(),
+            Self::Pinned(_) => Some(
+                "mend the pin in the fleet file (`live.kubernetes`), or the kubeconfig: one of them is of another cluster"
+                    .to_owned(),
+            ),
+            Self::Elsewhere { .. } => Some(
+                "mend `live.kubernetes.context` or `aws` of the cluster in the fleet file".to_owned(),
             ),
             Self::NotThereYet { .. } | Self::NotGiven => Some(
                 "give a recorded observation, or a config to be taken as live, with `--live FILE`"

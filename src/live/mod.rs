@@ -2,16 +2,17 @@
 //!
 //! Nothing in this module can change a cluster, because [`LiveReader`] has no
 //! method that could. Recorded and assumed clusters, those of the embedded
-//! world and those read through their Kubernetes API implement it; the reader of
-//! the AWS APIs will implement the same trait.
+//! world, and those that answer through their APIs implement it.
 
 mod assumed;
+mod cluster;
 mod error;
 mod kubernetes;
 mod recorded;
 mod world;
 
 pub use assumed::Assumed;
+pub use cluster::{ApiSource, Outside, ThroughApis};
 pub use error::LiveError;
 pub(crate) use error::without_hint;
 pub use kubernetes::{KubernetesReader, combine};

@@ -133,7 +133,12 @@ fn reads_of(scope: &Scope, request: &ClusterRequest, scan: &mut ImportScan) -> R
         | LiveSource::Assumed { path, root }
         | LiveSource::World { path, root } => scan.add(path, root, &mut reads),
         LiveSource::File(path) => scan.add(&scope.cwd.join(path), &root, &mut reads),
-        LiveSource::NotGiven | LiveSource::Kubernetes(_) => {}
+        LiveSource::Kubernetes(source) => {
+            if let Some((path, root)) = &source.cloud {
+                scan.add(path, root, &mut reads);
+            }
+        }
+        LiveSource::NotGiven => {}
     }
     reads
 }

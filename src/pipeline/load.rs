@@ -3,8 +3,8 @@
 use super::{ClusterRequest, LiveSource};
 use crate::config::files_shown;
 use crate::live::{
-    Assumed, Embedded, LiveError, LiveFile, LiveReader, ObservationKind, Recorded, WorldStore,
-    sniff, without_hint,
+    Assumed, Embedded, LiveError, LiveFile, LiveReader, ObservationKind, Outside, Recorded,
+    ThroughApis, WorldStore, sniff, without_hint,
 };
 use crate::render::{Document, RenderError, RenderOptions, Rendered, SourceFormat};
 use crate::{files, live, render, vcs};
@@ -136,7 +136,7 @@ pub(super) fn read_live(
     cluster: &str,
     root: &Path,
     rendered: Option<Result<Rendered, RenderError>>,
-    catalog: &Catalog,
+    (catalog, outside): (&Catalog, &Outside),
 ) -> Result<LiveRead, LiveError> {
     match (&request.live, rendered) {
         (LiveSource::NotGiven, _) => Err(LiveError::NotGiven),
@@ -144,9 +144,20 @@ pub(super) fn read_live(
             let canonical = confined(path, root)?;
             from_world(&canonical, Some(root), Some(cluster))
         }
-        (LiveSource::Kubernetes(_), _) => Err(not_there_yet(
-            "clusters through their API (`live.kubernetes`)",
-        )),
+        (LiveSource::Kubernetes(source), _) => {
+            let mut source = source.as_ref().clone();
+            if let Some((path, root)) = &mut source.cloud {
+                *path = confined(path, root)?;
+            }
+            let reads = source.connect(outside)?;
+            read(&ThroughApis {
+                source: &source,
+                reads: &reads,
+                cluster,
+                now: (outside.clock)(),
+                in_run: false,
+            })
+        }
         (LiveSource::Recorded { path, root }, _) => {
             let canonical = confined(path, root)?;
             let shown = files_shown(&canonical, root);
@@ -184,12 +195,6 @@ pub fn observe_file(
     }
     let rendered = render::render_file(path, options).map_err(LiveError::Unparsable)?;
     from_documents(&values(rendered.documents), &shown, catalog)
-}
-
-fn not_there_yet(what: &str) -> LiveError {
-    LiveError::NotThereYet {
-        what: what.to_owned(),
-    }
 }
 
 /// A fleet file may come from a change under review: what it names stays inside of the root.
@@ -263,7 +268,9 @@ fn from_documents(
             shown,
             catalog,
         }),
-        LiveFile::World => Err(not_there_yet("a world in jsonnet")),
+        LiveFile::World => Err(LiveError::NotThereYet {
+            what: "a world in jsonnet".to_owned(),
+        }),
         LiveFile::Other(found) => Err(LiveError::WrongKind {
             file: shown.to_owned(),
             found,

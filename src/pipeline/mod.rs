@@ -20,7 +20,7 @@ pub use planning::{PlanOptions, plan_cluster};
 pub use run::{Report, RunOptions, run};
 pub use select::{NameFilter, Scope, SelectError, Selected, select};
 
-use crate::config::KubernetesLive;
+use crate::live::ApiSource;
 use stairway_core::policy::settings::Settings;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -87,7 +87,7 @@ pub enum LiveSource {
         root: PathBuf,
     },
     /// The cluster itself.
-    Kubernetes(KubernetesLive),
+    Kubernetes(Box<ApiSource>),
 }
 
 #[cfg(test)]

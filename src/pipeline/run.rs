@@ -6,7 +6,7 @@ use super::load::{
 };
 use super::{ClusterRequest, LiveSource};
 use crate::eksctl_schema::EksctlSchema;
-use crate::live::ObservationKind;
+use crate::live::{ObservationKind, Outside};
 use crate::render::{
     RenderError, RenderErrorKind, RenderOptions, RenderRequest, Rendered, WorkerMode, render_files,
 };
@@ -38,6 +38,8 @@ pub struct RunOptions<'a> {
     pub worker: WorkerMode,
     /// eksctl's schema, to warn by.
     pub schema: Option<&'a EksctlSchema>,
+    /// The user's kubeconfigs, and what clusters are reached with.
+    pub outside: Outside,
 }
 
 /// What became of one cluster.
@@ -234,7 +236,15 @@ fn one_request<T>(
             Config::EksAnywhere(_) => false,
         };
         let called = name_of(&config);
-        let from = |live| read_live(request, called, &read.root, live, catalog);
+        let from = |live| {
+            read_live(
+                request,
+                called,
+                &read.root,
+                live,
+                (catalog, &options.outside),
+            )
+        };
         let live = match wanted.then(|| from(live.take())).transpose() {
             Ok(live) => live,
             Err(error) => {

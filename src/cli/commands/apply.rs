@@ -9,10 +9,10 @@ use crate::cli::session::Session;
 use crate::cli::subject::{Sides, Subject, refused};
 use crate::cli::waves::{self, Asked, Gate};
 use crate::drive::How;
-use crate::drive::live::{Target as _, WorldTarget};
+use crate::drive::live::Target as _;
+use crate::drive::target::LiveTarget;
 use crate::render::WorkerMode;
 use crate::store;
-use crate::store::lock::{ClusterLock as _, FileLock};
 use stairway_core::approve::{Refusal, check_plan};
 use stairway_core::next::{Manner, admit, same_cluster};
 use stairway_core::plan::wire::Plan;
@@ -35,7 +35,7 @@ pub(crate) fn run(session: &mut Session<'_>, request: &ApplyRequest) -> Result<u
     }
     let sides = subject.sides(session, &request.scope)?;
     pins(&sides, &subject.plan)?;
-    let target = sides.target(&subject.plan)?;
+    let target = sides.target(session, &subject.plan)?;
     if let Some(id) = &request.unlock {
         return unlock(session, &target, id);
     }
@@ -184,7 +184,7 @@ fn dry(
     session: &mut Session<'_>,
     request: &ApplyRequest,
     subject: &Subject,
-    mut target: WorldTarget,
+    mut target: LiveTarget,
     gate: &Gate,
 ) -> Result<u8, CliError> {
     let plan = &subject.plan;
@@ -235,9 +235,8 @@ fn dry(
     Ok(exit_code::DONE)
 }
 
-fn unlock(session: &mut Session<'_>, target: &WorldTarget, id: &str) -> Result<u8, CliError> {
-    let path = target.store.lock_of(&target.cluster);
-    let left = FileLock::unlock(&path, id)?;
+fn unlock(session: &mut Session<'_>, target: &LiveTarget, id: &str) -> Result<u8, CliError> {
+    let left = target.unlock(id)?;
     session.terminal.say(&format!(
         "Removed the lock of {}, held since {}; its run {} counts as stopped",
         left.holder, left.acquired_at, left.run

@@ -99,6 +99,7 @@ fn plans(session: &Session<'_>, request: &PlanRequest, one: &ClusterRequest) -> 
         live: true,
         worker: request.work.scope.worker.clone(),
         schema: None,
+        outside: session.ambient.outside(),
     };
     let make = |loaded: &Loaded| {
         let planned = plan_cluster(loaded, &request.options, session.catalog)?;
@@ -360,6 +361,7 @@ impl Cluster<'_> {
             live: false,
             worker: scope.worker.clone(),
             schema: None,
+            outside: self.session.ambient.outside(),
         };
         let mut users = BTreeSet::new();
         run_all(

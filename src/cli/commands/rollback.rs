@@ -11,10 +11,11 @@ use crate::cli::request::RollbackRequest;
 use crate::cli::session::Session;
 use crate::cli::subject::{Sides, Subject, refused};
 use crate::drive::How;
-use crate::drive::live::{Target as _, WorldTarget};
+use crate::drive::live::Target as _;
+use crate::drive::target::LiveTarget;
 use crate::store::disk::RealDisk;
 use crate::store::journal::JournalFile;
-use crate::store::lock::{ClusterLock as _, LockNote};
+use crate::store::lock::LockNote;
 use crate::store::{self, PlanFolder, SetDraft};
 use stairway_core::approve::{Confirmation, Requirements};
 use stairway_core::catalog::Catalog;
@@ -38,7 +39,7 @@ const PLANS_FOLDER: &str = "plans";
 pub(crate) fn run(session: &mut Session<'_>, request: &RollbackRequest) -> Result<u8, CliError> {
     let subject = Subject::open(session, &request.scope)?;
     let sides = subject.sides(session, &request.scope)?;
-    let mut target = sides.target(&subject.plan)?;
+    let mut target = sides.target(session, &subject.plan)?;
     let (_, journal) = JournalFile::open(RealDisk, &subject.dir, &subject.plan.digest)?;
     let folded = fold(&subject.plan, &journal.events);
     begun(&subject.plan, &folded)?;
@@ -207,7 +208,7 @@ fn take(
     session: &mut Session<'_>,
     request: &RollbackRequest,
     undone: Subject,
-    target: WorldTarget,
+    target: LiveTarget,
     way: Undo,
     out: &std::path::Path,
 ) -> Result<u8, CliError> {

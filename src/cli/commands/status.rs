@@ -9,7 +9,6 @@ use crate::cli::subject::Subject;
 use crate::drive::live::Target as _;
 use crate::store::disk::RealDisk;
 use crate::store::journal::{JOURNAL_FILE, JournalFile};
-use crate::store::lock::FileLock;
 use stairway_core::journal::fold;
 use stairway_core::report::{LockView, StatusView, status_json, status_table};
 
@@ -25,15 +24,15 @@ pub(crate) fn run(session: &mut Session<'_>, request: &StatusRequest) -> Result<
     let target = subject
         .sides(session, &request.scope)
         .ok()
-        .and_then(|sides| sides.target(&subject.plan).ok());
+        .and_then(|sides| sides.target(session, &subject.plan).ok());
     let mut now = folded
         .last_at
         .unwrap_or(session.ambient.now)
         .max(session.ambient.now);
     let mut lock = None;
     if let Some(mut target) = target {
-        let path = target.store.lock_of(&target.cluster);
-        let left = FileLock::read(&path).ok().flatten();
+        // A lock that cannot be read now is looked at again by the next run.
+        let (left, held) = target.lock_content().unwrap_or_default();
         let own = left
             .as_ref()
             .and_then(|left| left.run_of(&subject.plan.digest));
@@ -44,10 +43,7 @@ pub(crate) fn run(session: &mut Session<'_>, request: &StatusRequest) -> Result<
             ));
         }
         now = target.now().unwrap_or(now);
-        let path = target.store.lock_of(&target.cluster);
-        if FileLock::is_held(&path).unwrap_or(false) {
-            lock = FileLock::read(&path).ok().flatten();
-        }
+        lock = left.filter(|_| held);
     }
     let lock = lock
         .filter(|content| content.plan == subject.plan.digest)

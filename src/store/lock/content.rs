@@ -170,7 +170,7 @@ impl LockContent {
     }
 
     /// Returns what two locks of one cluster say together: what either has of a run counts.
-    pub(super) fn merged(one: Self, other: Self) -> Self {
+    pub(crate) fn merged(one: Self, other: Self) -> Self {
         let (mut later, earlier) = if one.acquired_at >= other.acquired_at {
             (one, other)
         } else {
