@@ -1,5 +1,6 @@
 use super::*;
 use crate::files;
+use stairway_core::journal::Ending;
 use stairway_core::model::Timestamp;
 
 fn claim(id: &str, plan: &str) -> LockClaim {
