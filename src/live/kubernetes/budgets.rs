@@ -8,6 +8,9 @@ use serde_json::Value;
 use stairway_core::model::{Known, Pdb};
 use std::collections::BTreeMap;
 
+/// `4294967295%`.
+const TERM_MAX: usize = 11;
+
 pub(super) fn budgets(fetched: &Fetched) -> Known<Vec<Pdb>> {
     each(fetched, "poddisruptionbudgets", |object| {
         place_within(object)?;
@@ -69,7 +72,7 @@ fn term(object: &Value, pointer: &str) -> Result<Option<String>, Wrong> {
         }
     };
     let digits = written.strip_suffix('%').unwrap_or(&written);
-    if digits.parse::<u32>().is_err() {
+    if written.len() > TERM_MAX || digits.parse::<u32>().is_err() {
         return Err(format!(
             "what it asks for, `{}`, is neither a number nor a share",
             shown(&written)

@@ -13,11 +13,18 @@ pub(super) fn deprecated(fetched: &Result<String, String>) -> Known<Vec<Deprecat
         Ok(text) => text,
         Err(why) => return Known::Unknown(why.clone()),
     };
+    if !text.is_empty() && !text.ends_with('\n') {
+        return Known::Unknown("Reading /metrics failed: it ends in the middle of a line".to_owned());
+    }
     let mut found: Vec<DeprecatedApi> = Vec::new();
     for written in text.lines() {
         let Some(rest) = written.strip_prefix(GAUGE) else {
             continue;
         };
+        if rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':') {
+            // Another metric, whose name begins the same.
+            continue;
+        }
         match sample(rest) {
             // One line for each subresource; the resource is what counts.
             Ok(Some(api)) if !found.contains(&api) => found.push(api),

@@ -226,12 +226,29 @@ impl<T> Pending<'_, T> {
 
 /// A failed call as the reason of what is unknown: the same for the same cause.
 fn reason(error: &CallError) -> String {
-    if error.trouble == Trouble::Stale {
+    let told = match error.trouble {
         // Its message has versions, and they differ from one reading to the next.
-        return line(&format!(
-            "{} failed: the API server answered with an older state than before",
-            error.attempt
-        ));
-    }
-    line(&error.to_string())
+        Trouble::Stale => "the API server answered with an older state than before",
+        // Where it broke differs too.
+        Trouble::Cut => "the connection broke before the answer was whole",
+        Trouble::Unreachable
+        | Trouble::Identity
+        | Trouble::Unauthorized
+        | Trouble::Forbidden
+        | Trouble::NotFound
+        | Trouble::Gone
+        | Trouble::Conflict
+        | Trouble::AlreadyExists
+        | Trouble::Budget
+        | Trouble::Throttled
+        | Trouble::Refused
+        | Trouble::Server
+        | Trouble::Timeout
+        | Trouble::Garbled
+        | Trouble::TooLarge => return line(&error.to_string()),
+    };
+    line(&format!("{} failed: {told}", error.attempt))
 }
+
+#[cfg(test)]
+mod tests;
