@@ -203,6 +203,10 @@ impl Ports for LivePorts<'_> {
     }
 }
 
+/// A lock of which nobody can tell whose it is, is not lost; nothing is done nevertheless.
 fn lost(error: LockError) -> PortError {
-    PortError::LockLost(error.to_string())
+    match error {
+        LockError::Api { .. } => PortError::Failed(error.to_string()),
+        other => PortError::LockLost(other.to_string()),
+    }
 }

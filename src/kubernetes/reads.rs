@@ -289,6 +289,8 @@ impl Reads {
         let attempt = format!("Listing {}{within}", resource.plural);
         let mut listed = Listed::default();
         let mut next = String::new();
+        // Lists go side by side: only what was told before this one began makes it stale.
+        let known = self.counts().newest.get(resource.plural).copied();
         for _ in 0..self.0.limits.pages {
             let mut query = query(selector);
             query.append_pair("limit", &self.0.limits.page.to_string());
@@ -313,7 +315,7 @@ impl Reads {
             }
             listed.version = version;
             if more.is_empty() {
-                self.is_new(&attempt, resource, &listed.version)?;
+                self.is_new(&attempt, resource, &listed.version, known.unwrap_or_default())?;
                 return Ok(listed);
             }
             if more == next {
@@ -329,24 +331,29 @@ impl Reads {
     }
 
     /// Versions only rise (KEP 5504: they are comparable numbers); a lagging server tells an earlier one.
-    fn is_new(&self, attempt: &str, resource: Resource, version: &str) -> Result<(), CallError> {
+    fn is_new(
+        &self,
+        attempt: &str,
+        resource: Resource,
+        version: &str,
+        known: u64,
+    ) -> Result<(), CallError> {
         let Ok(number) = version.parse::<u64>() else {
             return Ok(());
         };
-        let mut counts = self.counts();
-        let newest = counts.newest.entry(resource.plural.to_owned()).or_default();
-        if number < *newest {
+        if number < known {
             let message = format!(
-                "the list is of version {number}, and one of version {newest} was read before"
+                "the list is of version {number}, and one of version {known} was read before"
             );
-            drop(counts);
             return Err(CallError {
                 trouble: Trouble::Stale,
                 message,
                 ..self.garbled(attempt, "")
             });
         }
-        *newest = number;
+        let mut counts = self.counts();
+        let newest = counts.newest.entry(resource.plural.to_owned()).or_default();
+        *newest = number.max(*newest);
         Ok(())
     }
 

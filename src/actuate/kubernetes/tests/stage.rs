@@ -79,6 +79,8 @@ pub(crate) fn world() -> World {
         name: NAME.to_owned(),
         region: String::new(),
         account_id: None,
+        endpoint: None,
+        certificate_authority: None,
     };
     let mut seen = Observation::unknown(id, "test");
     seen.nodegroups = Known::Value(vec![group("blue"), group("green")]);
