@@ -14,7 +14,9 @@ pub(super) fn deprecated(fetched: &Result<String, String>) -> Known<Vec<Deprecat
         Err(why) => return Known::Unknown(why.clone()),
     };
     if !text.is_empty() && !text.ends_with('\n') {
-        return Known::Unknown("Reading /metrics failed: it ends in the middle of a line".to_owned());
+        return Known::Unknown(
+            "Reading /metrics failed: it ends in the middle of a line".to_owned(),
+        );
     }
     let mut found: Vec<DeprecatedApi> = Vec::new();
     for written in text.lines() {

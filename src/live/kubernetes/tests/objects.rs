@@ -566,4 +566,3 @@ fn requests_add_up_as_the_scheduler_adds_them() {
     let spec = json!({"containers": [{"resources": {"requests": {"memory": "134217729"}}}]});
     assert_eq!(quantity::memory_mib(&spec), Ok(129));
 }
-

@@ -360,7 +360,7 @@ fn aws_auth_tells_its_roles_in_their_order_and_how_many_users_it_has() {
         ("an empty one", Ok(Some(json!({}))), json!([[], 0])),
         (
             "both",
-            map(role, "- {userarn: x}\n- {userarn: y}\n"),
+            map(role, "- {userarn: one}\n- {userarn: two}\n"),
             json!([roles, 2]),
         ),
         ("empty texts", map("", "\n"), json!([[], 0])),
@@ -381,7 +381,7 @@ fn aws_auth_tells_its_roles_in_their_order_and_how_many_users_it_has() {
         ),
         (
             "groups that are none",
-            map("- {rolearn: x, groups: y}", ""),
+            map("- {rolearn: x, groups: some}", ""),
             json!([wrong("mapRoles", "`groups` is no list"), 0]),
         ),
     ];
@@ -468,4 +468,3 @@ fn deprecated_apis_are_the_lines_of_one_gauge() {
         assert_eq!(found, wanted, "{sentence}");
     }
 }
-

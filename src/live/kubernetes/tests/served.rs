@@ -224,7 +224,10 @@ fn troubled(worlds: &BTreeMap<String, World>) -> World {
         group.managed = group.name != "core-a";
     }
     let pods: &mut Vec<Pod> = items(&mut seen.pods);
-    let moved = pods.iter().position(|pod| !pod.is_daemon() && pod.namespace != "kube-system").expect("a pod");
+    let moved = pods
+        .iter()
+        .position(|pod| !pod.is_daemon() && pod.namespace != "kube-system")
+        .expect("a pod");
     pods[moved].waiting = Some("ImagePullBackOff".to_owned());
     pods[moved].volume_zones = Known::Value(vec!["us-west-2a".to_owned(), "us-west-2b".to_owned()]);
     pods[moved].tolerates_everything = true;
@@ -320,7 +323,10 @@ fn a_cluster_in_trouble_is_read_through_a_socket_as_it_is() {
     write(&serving, "POST", gates, &gate);
     write(&serving, "DELETE", &format!("{auth}/aws-auth"), &json!({}));
     let gone = reader(&serving, &world).read().expect("a picture");
-    assert_eq!((gone.aws_auth, gone.aws_auth_users), (Known::Absent, Known::Absent));
+    assert_eq!(
+        (gone.aws_auth, gone.aws_auth_users),
+        (Known::Absent, Known::Absent)
+    );
     let map = json!({
         "metadata": {"name": "aws-auth"},
         "data": {"mapRoles": "- {rolearn: 'arn:r', username: u, groups: [g]}\n", "mapUsers": "- {userarn: 'arn:u'}\n"},
