@@ -170,7 +170,7 @@ impl From<LockError> for CliError {
         let (message, hint) = (error.to_string(), error.hint());
         let kind = match error {
             LockError::Held { .. }
-            | LockError::Leased { .. }
+            | LockError::Leased(_)
             | LockError::Lost { .. }
             | LockError::Unfinished { .. }
             | LockError::UsedUp { .. }

@@ -205,8 +205,9 @@ impl Ports for LivePorts<'_> {
 
 /// A lock of which nobody can tell whose it is, is not lost; nothing is done nevertheless.
 fn lost(error: LockError) -> PortError {
-    match error {
-        LockError::Api { .. } => PortError::Failed(error.to_string()),
-        other => PortError::LockLost(other.to_string()),
+    if matches!(error, LockError::Api { .. }) {
+        PortError::Failed(error.to_string())
+    } else {
+        PortError::LockLost(error.to_string())
     }
 }

@@ -121,7 +121,7 @@ mod tests {
         assert_eq!(token.secret.reveal(), "k8s-aws-v1.SECRET");
         assert!(token.is_fresh("2026-11-20T10:00:00Z".parse().unwrap()));
         assert!(!token.is_fresh("2026-11-20T10:13:30Z".parse().unwrap()));
-        assert_eq!(format!("{token:?}").contains("SECRET"), false);
+        assert!(!format!("{token:?}").contains("SECRET"));
         for bad in [
             "",
             "SECRET",

@@ -315,7 +315,12 @@ impl Reads {
             }
             listed.version = version;
             if more.is_empty() {
-                self.is_new(&attempt, resource, &listed.version, known.unwrap_or_default())?;
+                self.is_new(
+                    &attempt,
+                    resource,
+                    &listed.version,
+                    known.unwrap_or_default(),
+                )?;
                 return Ok(listed);
             }
             if more == next {
@@ -741,10 +746,6 @@ fn broken_call(attempt: &str, access: &Access, broken: Broken) -> CallError {
 }
 
 /// Reads a line of a watch: an event, nothing that matters, an error of the server, or a line that is cut.
-#[expect(
-    clippy::type_complexity,
-    reason = "used once, and each part is said above"
-)]
 fn event(line: &[u8]) -> Result<Option<Watched>, Option<(u16, Vec<u8>)>> {
     let mut event: Value = serde_json::from_slice(line).map_err(|_| None)?;
     let object = event.get_mut("object").map(Value::take).unwrap_or_default();

@@ -185,6 +185,17 @@ fn in_parallel<J: Send, R: Send>(
     finished.into_iter().map(|(_, result)| result).collect()
 }
 
+/// Returns what there is to say of a rendered config.
+fn notes_of(rendered: &Rendered, options: &RunOptions<'_>) -> Vec<Note> {
+    let mut notes: Vec<Note> = rendered.notes.iter().cloned().map(Note::Trace).collect();
+    if let Some(schema) = options.schema {
+        let documents = rendered.documents.iter();
+        let warnings = documents.flat_map(|d| schema.warnings(&d.value));
+        notes.extend(warnings.map(Note::Schema));
+    }
+    notes
+}
+
 /// Works on one request: usually one cluster, several when its file renders to several.
 fn one_request<T>(
     request: &ClusterRequest,
@@ -198,12 +209,7 @@ fn one_request<T>(
         Ok(rendered) => rendered,
         Err(error) => return without_config(request, &error),
     };
-    let mut notes: Vec<Note> = rendered.notes.iter().cloned().map(Note::Trace).collect();
-    if let Some(schema) = options.schema {
-        let documents = rendered.documents.iter();
-        let warnings = documents.flat_map(|d| schema.warnings(&d.value));
-        notes.extend(warnings.map(Note::Schema));
-    }
+    let mut notes = notes_of(&rendered, options);
     let mut read = match read_config(request, rendered, catalog, revisions) {
         Ok(read) => read,
         Err(_) if request.tentative => return Vec::new(),
@@ -236,15 +242,8 @@ fn one_request<T>(
             Config::EksAnywhere(_) => false,
         };
         let called = name_of(&config);
-        let from = |live| {
-            read_live(
-                request,
-                called,
-                &read.root,
-                live,
-                (catalog, &options.outside),
-            )
-        };
+        let with = (catalog, &options.outside);
+        let from = |live| read_live(request, called, &read.root, live, with);
         let live = match wanted.then(|| from(live.take())).transpose() {
             Ok(live) => live,
             Err(error) => {

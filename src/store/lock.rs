@@ -18,7 +18,7 @@ mod lease;
 
 pub use both::BothLocks;
 pub use content::{ConsumedPlan, LOCK_FORMAT, LockClaim, LockContent, LockNote};
-pub use error::LockError;
+pub use error::{Leased, LockError};
 pub use lease::{LEASE_NAME, LEASE_NAMESPACE, LeaseAround, LeaseLock, LeaseSeen, LeaseTimes};
 
 use super::disk::{Disk, Flock, RealDisk, SimDisk};

@@ -2,6 +2,30 @@
 
 use stairway_core::journal::Ending;
 
+/// Who has the lease in the cluster.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "Locking the cluster failed: {by} holds the lease `{lease}` since {since} (renewed at {renewed}), for run {run} of the plan {plan}"
+)]
+pub struct Leased {
+    /// The lease.
+    pub lease: String,
+    /// Who.
+    pub by: String,
+    /// Since when.
+    pub since: String,
+    /// When it was last renewed.
+    pub renewed: String,
+    /// The run.
+    pub run: String,
+    /// The digest of its plan.
+    pub plan: String,
+    /// The id of the holding; empty when the lease tells none.
+    pub id: String,
+    /// The lease as a command reads it.
+    pub look: String,
+}
+
 /// Why a lock could not be taken, kept or written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LockError {
@@ -22,27 +46,8 @@ pub enum LockError {
         plan: String,
     },
     /// Somebody else has the lease in the cluster.
-    #[error(
-        "Locking the cluster failed: {by} holds the lease `{lease}` since {since} (renewed at {renewed}), for run {run} of the plan {plan}"
-    )]
-    Leased {
-        /// The lease.
-        lease: String,
-        /// Who.
-        by: String,
-        /// Since when.
-        since: String,
-        /// When it was last renewed.
-        renewed: String,
-        /// The run.
-        run: String,
-        /// The digest of its plan.
-        plan: String,
-        /// The id of the holding; empty when the lease tells none.
-        id: String,
-        /// The lease as a command reads it.
-        look: String,
-    },
+    #[error("{0}")]
+    Leased(Box<Leased>),
     /// The lease in the cluster could not be read or written.
     #[error("{attempt} the lease `{lease}` failed: {why}")]
     Api {
@@ -158,11 +163,12 @@ impl LockError {
             Self::Held { .. } => {
                 "`stairway status PLAN` shows how far it is; wait until it ends".to_owned()
             }
-            Self::Leased { id, look, .. } if id.is_empty() => {
-                format!("`{look}` shows it; wait until it ends")
+            Self::Leased(one) if one.id.is_empty() => {
+                format!("`{}` shows it; wait until it ends", one.look)
             }
-            Self::Leased { id, look, .. } => format!(
-                "`{look}` shows it; wait until it ends, or, when that process is gone for good: `stairway apply --unlock {id}`"
+            Self::Leased(one) => format!(
+                "`{}` shows it; wait until it ends, or, when that process is gone for good: `stairway apply PLAN --unlock {}`",
+                one.look, one.id
             ),
             Self::Api { hint, .. } => return hint.clone(),
             Self::BadLease { remove, .. } => format!(

@@ -16,7 +16,7 @@ mod renew;
 
 pub use object::LeaseSeen;
 
-use super::{ClusterLock, Holding, LockClaim, LockContent, LockError, LockNote};
+use super::{ClusterLock, Holding, Leased, LockClaim, LockContent, LockError, LockNote};
 use crate::kubernetes::{CallError, Object, Resource, Trouble, Writes};
 use object::Written;
 use serde_json::Value;
@@ -506,7 +506,7 @@ impl Desk {
         };
         let time = |at: Option<Timestamp>| at.map_or_else(|| told(""), |at| at.to_string());
         let content = seen.content.as_ref();
-        LockError::Leased {
+        LockError::Leased(Box::new(Leased {
             lease: self.shown(),
             by: content.map_or_else(|| told(&seen.holder), |content| told(&content.holder)),
             since: time(seen.since),
@@ -515,7 +515,7 @@ impl Desk {
             plan: content.map_or_else(|| told(""), |content| told(&content.plan)),
             id: seen.id().to_owned(),
             look: self.command("get", " -o yaml"),
-        }
+        }))
     }
 
     fn unlock(&self, id: &str) -> Result<LockContent, LockError> {

@@ -286,6 +286,21 @@ pub(crate) fn deployment_of(replica_set: &str) -> Option<&str> {
     (!name.is_empty() && (1..=10).contains(&hash.len()) && hash.chars().all(fits)).then_some(name)
 }
 
+/// The volumes of a pod, as far as anything depends on them.
+fn mounted(pod: &Pod) -> Vec<Value> {
+    let mut mounted = Vec::new();
+    let unread = pod.volume_zones.is_unknown() && !pod.volume_zones.is_unknown_by_default();
+    if pod.empty_dir.value() == Some(&true) {
+        mounted.push(json!({"name": "scratch", "emptyDir": {}}));
+    }
+    if unread || !pod.volume_zones.items().is_empty() {
+        // Without a claim and a volume nobody can say where an unread one is.
+        let claim = json!({"claimName": claim_of(pod)});
+        mounted.push(json!({"name": "volume", "persistentVolumeClaim": claim}));
+    }
+    mounted
+}
+
 fn pod_picture(world: &World, pod: &Pod) -> Value {
     let mut meta = json!({"name": pod.name, "namespace": pod.namespace, "generation": 1});
     if !pod.labels.is_empty() {
@@ -344,16 +359,7 @@ fn pod_picture(world: &World, pod: &Pod) -> Value {
     {
         spec["nodeSelector"] = json!(selector);
     }
-    let mut mounted = Vec::new();
-    let unread = pod.volume_zones.is_unknown() && !pod.volume_zones.is_unknown_by_default();
-    if pod.empty_dir.value() == Some(&true) {
-        mounted.push(json!({"name": "scratch", "emptyDir": {}}));
-    }
-    if unread || !pod.volume_zones.items().is_empty() {
-        // Without a claim and a volume nobody can say where an unread one is.
-        let claim = json!({"claimName": claim_of(pod)});
-        mounted.push(json!({"name": "volume", "persistentVolumeClaim": claim}));
-    }
+    let mounted = mounted(pod);
     if !mounted.is_empty() {
         spec["volumes"] = Value::Array(mounted);
     }

@@ -68,7 +68,7 @@ impl<'n> NodeDrain<'n> {
     /// Drains the node; returns how that ended and how much was waited.
     pub(super) fn run(mut self) -> (NodeEnd, Duration) {
         let end = loop {
-            if let Some(end) = self.from_a_list() {
+            if let Some(end) = self.go_by_a_list() {
                 break end;
             }
         };
@@ -84,7 +84,7 @@ impl<'n> NodeDrain<'n> {
     }
 
     /// Lists the pods and follows them until another list is needed.
-    fn from_a_list(&mut self) -> Option<NodeEnd> {
+    fn go_by_a_list(&mut self) -> Option<NodeEnd> {
         match pods::on(self.floor.drain.writes.reads(), self.node) {
             Ok(listed) => self.take(&listed.items, listed.version),
             Err(error) if is_passing(&error) => {

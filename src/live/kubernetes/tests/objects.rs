@@ -49,6 +49,7 @@ pub(super) fn said<T: serde::Serialize>(list: &Known<Vec<T>>, pointer: &str) -> 
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table, one sentence a row")]
 fn nodes_say_whose_they_are_and_what_they_run() {
     let labels = |labels: Value| json!({"metadata": {"labels": labels}});
     let off = Value::Null;
@@ -204,6 +205,7 @@ pub(super) fn needs(key: &str, operator: &str, values: &[&str]) -> Value {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table, one sentence a row")]
 fn pods_say_who_owns_them_and_where_they_may_run() {
     let off = Value::Null;
     let rows: [(&str, Value, &str, Value); 17] = [
@@ -386,6 +388,7 @@ fn bound(terms: Value) -> Value {
 const ZONE: &str = "topology.kubernetes.io/zone";
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table, one sentence a row")]
 fn volumes_say_in_which_zones_they_lie() {
     let zone = |values: &[&str]| json!({"matchExpressions": [needs(ZONE, "In", values)]});
     let unknown = |why: &str| json!({"$unknown": why});

@@ -6,6 +6,7 @@ use super::{failed, listed};
 use serde_json::{Value, json};
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table, one sentence a row")]
 fn budgets_are_as_written_and_counted_only_when_the_controller_has_looked() {
     let base = json!({
         "metadata": {"name": "b", "namespace": "s", "generation": 2},
@@ -171,6 +172,7 @@ fn webhook(change: &Value, kube_system: &Value) -> Value {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table, one sentence a row")]
 fn webhooks_say_what_they_are_asked_about_and_who_answers() {
     let named = |operator: &str, values: &[&str]| json!({"namespaceSelector": {"matchExpressions": [needs("kubernetes.io/metadata.name", operator, values)]}});
     let labelled = json!({"namespaceSelector": {"matchExpressions": [needs("gate/ignore", "DoesNotExist", &[])]}});
@@ -391,6 +393,7 @@ fn aws_auth_tells_its_roles_in_their_order_and_how_many_users_it_has() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table, one sentence a row")]
 fn deprecated_apis_are_the_lines_of_one_gauge() {
     let gauge = |labels: &str, value: &str| {
         format!("apiserver_requested_deprecated_apis{{{labels}}} {value}\n")

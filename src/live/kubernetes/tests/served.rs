@@ -350,6 +350,7 @@ fn a_cluster_in_trouble_is_read_through_a_socket_as_it_is() {
 
 /// Each list that fails takes its own facts with it, and nothing else.
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table, one sentence a row")]
 fn a_list_that_cannot_be_read_makes_its_facts_unknown_and_no_others() {
     let (serving, world) = troubled_serving(Role::Plan);
     let reader = reader(&serving, &world);
