@@ -264,14 +264,14 @@ fn a_fleet_cannot_read_outside_of_its_root() {
 }
 
 #[test]
-fn live_kinds_that_are_not_there_yet_say_so() {
+fn a_cluster_without_a_kubeconfig_says_so() {
     let folder = fleet_folder();
     let text = "apiVersion: stairway/v1\nkind: Fleet\nclusters:\n\
                 - {name: b, config: clusters/alpha.json, live: {kubernetes: {context: b}}}\n";
     files::write_atomic(&folder.path().join("fleet.yaml"), text.as_bytes()).unwrap();
     for (name, outcome) in plans(&scope(folder.path(), &[])).unwrap() {
         match outcome {
-            Some(Err(error)) => assert!(error.contains("cannot read"), "{name}: {error}"),
+            Some(Err(error)) => assert!(error.contains("there is no kubeconfig"), "{name}: {error}"),
             other => panic!("{name}: {other:?}"),
         }
     }

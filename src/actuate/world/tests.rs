@@ -11,7 +11,7 @@ clusters:
     region: us-west-2
     version: \"1.33\"
     nodegroups:
-      - {name: core-a, nodes: 2, spec: {instanceType: m5.large, minSize: 1, maxSize: 3}}
+      - {name: core-a, nodes: 2, pods: 3, spec: {instanceType: m5.large, minSize: 1, maxSize: 3}}
 ";
 
 struct Stage {

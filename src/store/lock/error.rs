@@ -186,7 +186,7 @@ impl LockError {
                 "finish it with `stairway apply THAT-PLAN --resume`".to_owned()
             }
             Self::Unfinished { id, .. } => format!(
-                "finish it with `stairway apply THAT-PLAN --resume`, or give it up with `stairway apply --unlock {id}`"
+                "finish it with `stairway apply THAT-PLAN --resume`, or give it up with `stairway apply THAT-PLAN --unlock {id}`"
             ),
             Self::UsedUp { .. } => "make another one with `stairway plan --out plans`".to_owned(),
             Self::Disk { .. } => return None,
