@@ -118,9 +118,12 @@ impl CallError {
             Trouble::Unauthorized => Some(format!(
                 "get fresh credentials (for EKS: `aws sts get-caller-identity`), then try `kubectl --context {context} version`"
             )),
-            Trouble::Unreachable | Trouble::Timeout => {
-                Some(format!("`kubectl --context {context} get --raw /readyz`"))
-            }
+            Trouble::Unreachable
+            | Trouble::Timeout
+            | Trouble::Throttled
+            | Trouble::Server
+            | Trouble::Cut
+            | Trouble::Garbled => Some(format!("`kubectl --context {context} get --raw /readyz`")),
             Trouble::Identity => Some(format!(
                 "compare with `aws eks describe-cluster --name NAME --query cluster.certificateAuthority`; the context is {context}"
             )),
@@ -129,11 +132,7 @@ impl CallError {
             | Trouble::Conflict
             | Trouble::AlreadyExists
             | Trouble::Budget
-            | Trouble::Throttled
             | Trouble::Refused
-            | Trouble::Server
-            | Trouble::Cut
-            | Trouble::Garbled
             | Trouble::TooLarge
             | Trouble::Stale => None,
         }

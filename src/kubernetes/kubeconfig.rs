@@ -104,7 +104,7 @@ fn read(context: &str, source: &KubeconfigSource) -> Result<Access, Wrong> {
     let mut known: Vec<String> = Vec::new();
     for path in candidates {
         let file = load(path, source.planned.as_deref())?;
-        if let Some(entry) = named(&file, "contexts", context) {
+        if let Some(entry) = named(&file, "contexts", context, path)? {
             return access(context, &file, entry, path);
         }
         known.extend(names(&file, "contexts"));
@@ -123,9 +123,9 @@ fn read(context: &str, source: &KubeconfigSource) -> Result<Access, Wrong> {
 fn load(path: &Path, planned: Option<&Path>) -> Result<Value, Wrong> {
     let shown = path.display();
     let full = files::canonicalize(path).map_err(|error| wrong(error.to_string()))?;
-    if let Some(planned) = planned
-        && full.starts_with(planned)
-    {
+    // The folder too may be named by a link.
+    let planned = planned.map(|top| files::canonicalize(top).unwrap_or_else(|_| top.to_owned()));
+    if planned.is_some_and(|planned| full.starts_with(planned)) {
         return Err(Wrong {
             why: format!(
                 "`{shown}` is inside of the repository that is planned, and a change under review must not say where credentials go"
@@ -165,8 +165,22 @@ fn names(file: &Value, key: &str) -> Vec<String> {
         .collect()
 }
 
-fn named<'v>(file: &'v Value, key: &str, name: &str) -> Option<&'v Value> {
-    list(file, key).find(|entry| entry.get("name").and_then(Value::as_str) == Some(name))
+/// Of two with one name, which is meant is a guess (client-go refuses such a file too).
+fn named<'v>(
+    file: &'v Value,
+    key: &str,
+    name: &str,
+    path: &Path,
+) -> Result<Option<&'v Value>, Wrong> {
+    let of_name = |entry: &&Value| entry.get("name").and_then(Value::as_str) == Some(name);
+    let mut found = list(file, key).filter(of_name);
+    match (found.next(), found.next()) {
+        (first, None) => Ok(first),
+        (_, Some(_)) => Err(wrong(format!(
+            "`{}` has more than one of {key} called `{name}`",
+            path.display()
+        ))),
+    }
 }
 
 fn text<'v>(value: &'v Value, key: &str) -> Option<&'v str> {
@@ -183,9 +197,14 @@ fn access(context: &str, file: &Value, entry: &Value, path: &Path) -> Result<Acc
     let part = |key: &str, list: &str, inside: &str| -> Result<Value, Wrong> {
         let name = text(inner, key)
             .ok_or_else(|| wrong(format!("`{shown}`: the context names no {key}")))?;
-        let found = named(file, list, name)
+        let found = named(file, list, name, path)?
             .ok_or_else(|| wrong(format!("`{shown}`: there is no {key} `{name}`")))?;
-        Ok(found.get(inside).cloned().unwrap_or_default())
+        // `{}` is a user who shows nothing; no value at all is half a file.
+        found
+            .get(inside)
+            .filter(|part| part.is_object())
+            .cloned()
+            .ok_or_else(|| wrong(format!("`{shown}`: the {key} `{name}` says nothing")))
     };
     let cluster = part("cluster", "clusters", "cluster")?;
     let user = part("user", "users", "user")?;
@@ -216,28 +235,24 @@ fn access(context: &str, file: &Value, entry: &Value, path: &Path) -> Result<Acc
 fn endpoint(cluster: &Value) -> Result<String, Wrong> {
     let server = text(cluster, "server").ok_or_else(|| wrong("its cluster has no server"))?;
     let server = server.trim_end_matches('/');
-    let rest = server
-        .strip_prefix("https://")
-        .or_else(|| loopback(server))
-        .ok_or_else(|| {
-            wrong(format!(
-                "`{server}` is not https: a token would go over it in the clear"
-            ))
-        })?;
-    if rest.contains('@') {
+    // First, for every other message quotes it.
+    if server.contains('@') {
         return Err(wrong("the server's URL holds credentials"));
     }
-    Ok(server.to_owned())
+    if server.starts_with("https://") || is_loopback(server) {
+        return Ok(server.to_owned());
+    }
+    Err(wrong(format!(
+        "`{server}` is not https: a token would go over it in the clear"
+    )))
 }
 
 /// What does not leave the machine may be in the clear: `world serve --insecure-http`.
-fn loopback(server: &str) -> Option<&str> {
-    let rest = server.strip_prefix("http://")?;
+fn is_loopback(server: &str) -> bool {
     let local = ["127.0.0.1:", "[::1]:", "localhost:"];
-    local
-        .iter()
-        .any(|host| rest.starts_with(host))
-        .then_some(rest)
+    server
+        .strip_prefix("http://")
+        .is_some_and(|rest| local.iter().any(|host| rest.starts_with(host)))
 }
 
 /// Reads `KEY-data` (base64), else the file `KEY`.
@@ -376,3 +391,6 @@ fn plugin(exec: &Value) -> Result<Credentials, Wrong> {
     }
     Ok(Credentials::Plugin { argv, env })
 }
+
+#[cfg(test)]
+mod tests;

@@ -765,3 +765,6 @@ fn event(line: &[u8]) -> Result<Option<Watched>, Option<(u16, Vec<u8>)>> {
         Some(_) | None => Ok(None),
     }
 }
+
+#[cfg(test)]
+mod tests;

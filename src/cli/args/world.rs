@@ -109,6 +109,9 @@ pub struct ServeArgs {
     /// End after so many seconds without any request
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
     pub until_idle: Option<u32>,
+    /// Wait so many milliseconds before each answer, as a distant network would
+    #[arg(long, value_name = "MS", hide = true, value_parser = clap::value_parser!(u64).range(1..=60_000))]
+    pub delay_ms: Option<u64>,
 }
 
 /// What the token of a served world allows.

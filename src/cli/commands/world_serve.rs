@@ -12,6 +12,7 @@ use crate::live::WorldStore;
 use crate::serve::{
     Endpoint, Ground, KUBECONFIG_MARK, ServeError, ServeOptions, Serving, kubeconfig,
 };
+use stairway_world::door::{DoorFault, Trouble};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -60,6 +61,12 @@ pub(super) fn run(session: &mut Session<'_>, request: &ServeRequest) -> Result<u
         },
     )?;
     let endpoints = serving.endpoints().to_vec();
+    if let Some(milliseconds) = request.delay_ms {
+        for endpoint in &endpoints {
+            let every = DoorFault::of("*", Trouble::Slow(milliseconds));
+            serving.with(&endpoint.cluster, |door, _| door.strike(every))?;
+        }
+    }
     let user = request.role.user();
     match places.as_slice() {
         [one] => write(one, &endpoints, user, &token)?,

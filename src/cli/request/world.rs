@@ -73,6 +73,8 @@ pub struct ServeRequest {
     pub pace: u32,
     /// How long to wait for a next request; for ever when none.
     pub until_idle: Option<Duration>,
+    /// Milliseconds before each answer.
+    pub delay_ms: Option<u64>,
 }
 
 pub(super) fn check(args: WorldArgs, ambient: &Ambient) -> Result<WorldRequest, CliError> {
@@ -127,6 +129,7 @@ fn serve(args: ServeArgs, ambient: &Ambient) -> Result<ServeRequest, CliError> {
         },
         tls: !args.insecure_http,
         pace: args.pace.unwrap_or(0),
+        delay_ms: args.delay_ms,
         until_idle: args
             .until_idle
             .map(|seconds| Duration::from_secs(u64::from(seconds))),

@@ -189,7 +189,12 @@ impl Door {
             self.dying.insert(place.clone());
             return true;
         }
-        world.evict(&format!("{}/{}", place.1, place.2))
+        let evicted = world.evict(&format!("{}/{}", place.1, place.2));
+        if evicted && find(world, place).is_none() {
+            // Nobody makes it again: it goes at the next look, also when that is the first one at it.
+            self.dying.insert(place.clone());
+        }
+        evicted
     }
 }
 

@@ -19,6 +19,10 @@ pub enum Trouble {
     Expired,
     /// 403, whatever the bindings, in the words of RBAC.
     Forbidden,
+    /// 409 before any effect, as if somebody else had written in between.
+    Conflict,
+    /// The connection breaks before any effect.
+    Dropped,
     /// 410: what was asked for is older than the history.
     Gone,
     /// The connection breaks after this many bytes of the body, or before this many events of a watch are over.
@@ -42,6 +46,8 @@ pub struct DoorFault {
     pub method: Option<String>,
     /// A glob on the path; `*` runs over slashes.
     pub path: String,
+    /// Only watches, or everything but watches; none for both.
+    pub watches: Option<bool>,
     /// How many requests that fit go well first.
     pub after: u32,
     /// How many fail then; 0 means all.
@@ -56,6 +62,7 @@ impl DoorFault {
         Self {
             method: None,
             path: path.to_owned(),
+            watches: None,
             after: 0,
             times: 0,
             trouble,
@@ -66,6 +73,13 @@ impl DoorFault {
     #[must_use]
     pub fn on(mut self, method: &str) -> Self {
         self.method = Some(method.to_owned());
+        self
+    }
+
+    /// Returns the same for watches only, or for everything but watches.
+    #[must_use]
+    pub const fn of_watches(mut self, watches: bool) -> Self {
+        self.watches = Some(watches);
         self
     }
 
@@ -88,6 +102,9 @@ impl DoorFault {
             .as_ref()
             .is_none_or(|method| *method == request.method)
             && glob_matches(&self.path, &request.path)
+            && self
+                .watches
+                .is_none_or(|watches| watches == request.flag("watch"))
     }
 }
 
@@ -136,6 +153,9 @@ impl Door {
             Trouble::Unwell(code) => Some(Refusal::unwell(code)),
             Trouble::Expired => Some(Refusal::unauthorized()),
             Trouble::Forbidden => Some(self.denial(request)),
+            Trouble::Conflict => Some(conflict(request)),
+            // Of this answer nothing but a promise leaves.
+            Trouble::Dropped => Some(Refusal::unwell(503)),
             Trouble::Gone => {
                 let asked = request
                     .param("resourceVersion")
@@ -172,6 +192,7 @@ impl Trouble {
         match self {
             Self::AnswerLost(code) => *response = Refusal::unwell(code).response(),
             Self::Cut(bytes) => response.cut_after = Some(bytes),
+            Self::Dropped => response.cut_after = Some(0),
             Self::HalfPage => response.cut_after = Some(response.body.len() / 2),
             Self::Slow(milliseconds) => {
                 response.delay_ms = response.delay_ms.saturating_add(milliseconds)
@@ -182,8 +203,20 @@ impl Trouble {
             | Self::Unwell(_)
             | Self::Expired
             | Self::Forbidden
+            | Self::Conflict
             | Self::Gone
             | Self::Stale(_) => {}
         }
+    }
+}
+
+fn conflict(request: &Request) -> Refusal {
+    const WHY: &str = "the object has been modified; please apply your changes to the latest version and try again";
+    let Route::Resource(target) = route::route(&request.path) else {
+        return Refusal::no_method();
+    };
+    match target.kind() {
+        Some(kind) => Refusal::conflict(kind, target.name(), WHY),
+        None => Refusal::no_resource(),
     }
 }

@@ -93,6 +93,8 @@ impl Watch {
             | Trouble::Unwell(_)
             | Trouble::Expired
             | Trouble::Forbidden
+            | Trouble::Conflict
+            | Trouble::Dropped
             | Trouble::Gone
             | Trouble::Stale(_) => {}
         }

@@ -46,6 +46,8 @@ pub(super) struct NodeDrain<'n> {
     /// The pods that must leave, by uid.
     leavers: BTreeMap<String, Leaver>,
     version: String,
+    /// The last look ended with another list at once.
+    listed_again: bool,
 }
 
 impl<'n> NodeDrain<'n> {
@@ -62,6 +64,7 @@ impl<'n> NodeDrain<'n> {
             lines,
             leavers: BTreeMap::new(),
             version: String::new(),
+            listed_again: false,
         }
     }
 
@@ -112,8 +115,14 @@ impl<'n> NodeDrain<'n> {
                 return Some(end);
             }
             if list_again {
+                // Once is a pod that was replaced; a server that says so each time is not asked in a hurry.
+                if self.listed_again {
+                    self.wait();
+                }
+                self.listed_again = true;
                 return None;
             }
+            self.listed_again = false;
             match self.listen() {
                 Ok(Next::Listen) => {}
                 Ok(Next::List) => return None,
