@@ -271,7 +271,9 @@ fn a_cluster_without_a_kubeconfig_says_so() {
     files::write_atomic(&folder.path().join("fleet.yaml"), text.as_bytes()).unwrap();
     for (name, outcome) in plans(&scope(folder.path(), &[])).unwrap() {
         match outcome {
-            Some(Err(error)) => assert!(error.contains("there is no kubeconfig"), "{name}: {error}"),
+            Some(Err(error)) => {
+                assert!(error.contains("there is no kubeconfig"), "{name}: {error}")
+            }
             other => panic!("{name}: {other:?}"),
         }
     }

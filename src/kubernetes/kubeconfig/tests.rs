@@ -375,13 +375,11 @@ fn what_is_understood_is_taken_as_it_is() {
     let access = scene.read(&text).expect("read");
     assert_eq!(access.authority, vec![b"ABC".to_vec()]);
     assert_eq!(access.server_name.as_deref(), Some("api.internal"));
-    match &access.credentials {
-        Credentials::Certificate { certificate, key } => {
-            assert_eq!(certificate, b"cert");
-            assert_eq!(key.reveal(), CANARY);
-        }
-        other => panic!("{other:?}"),
-    }
+    let Credentials::Certificate { certificate, key } = &access.credentials else {
+        panic!("{:?}", access.credentials)
+    };
+    assert_eq!(certificate, b"cert");
+    assert_eq!(key.reveal(), CANARY);
     assert!(!format!("{access:?}").contains(CANARY));
     // Both are looked for beside the kubeconfig.
     scene.put(

@@ -451,10 +451,13 @@ fn names(listed: &Listed) -> Vec<&str> {
     listed.items.iter().filter_map(name).collect()
 }
 
+/// What is told, what the server does, what comes of it, and after how many requests.
+type Row<'r> = (&'r str, Vec<Act>, Result<&'r [&'r str], Trouble>, usize);
+
 #[test]
 #[expect(clippy::too_many_lines, reason = "a table, one sentence a row")]
 fn lists_are_read_page_by_page_and_end() {
-    let rows: [(&str, Vec<Act>, Result<&[&str], Trouble>, usize); 10] = [
+    let rows: [Row<'_>; 10] = [
         (
             "two pages",
             vec![page(&["a", "b"], "7", "n1"), page(&["c"], "7", "")],
