@@ -7,6 +7,7 @@
 
 mod approve;
 mod cli;
+mod cluster;
 mod configs;
 mod demo;
 mod demo_facts;
