@@ -181,7 +181,9 @@ fn a_drain_goes_on_when_the_server_has_forgotten_what_it_listened_from() {
         &mut |line| {
             if line.contains("stays on node") && !held.replace(true) {
                 // Something happens, and the server restarts: no new watch goes on from before.
-                map(&cluster, "change", "b");
+                for change in ["one", "two", "three"] {
+                    map(&cluster, change, "b");
+                }
                 cluster.with(|door, _| door.compact());
                 // What a person does while the drain waits.
                 let budgets = Resource::BUDGETS.path(Some(cluster.namespace()));
