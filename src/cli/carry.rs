@@ -369,9 +369,20 @@ pub(crate) fn face(plan: &Plan) -> String {
         .next()
         .map_or_else(|| "none".to_owned(), |step| format!("`{}`", step.id));
     let typical: u64 = plan.steps.iter().map(|step| step.duration.typical).sum();
-    let rows = [
+    let mut rows = vec![
         ("cluster", format!("{} ({})", cluster.name, plan.flavor)),
         ("account", format!("{account}, {}", cluster.region)),
+    ];
+    let places = [
+        ("endpoint", &cluster.endpoint),
+        ("authority", &cluster.certificate_authority),
+    ];
+    rows.extend(
+        places
+            .into_iter()
+            .filter_map(|(name, place)| Some((name, place.clone()?))),
+    );
+    rows.extend([
         ("control plane", hop),
         (
             "steps",
@@ -379,7 +390,7 @@ pub(crate) fn face(plan: &Plan) -> String {
         ),
         ("first irreversible", irreversible),
         ("digest", plan.digest.clone()),
-    ];
+    ]);
     let lines: Vec<String> = rows
         .iter()
         .map(|(name, value)| format!("  {name:<18}  {value}"))

@@ -176,11 +176,11 @@ impl From<LockError> for CliError {
             | LockError::UsedUp { .. }
             | LockError::JournalBehind { .. }
             | LockError::JournalDiffers { .. }
-            | LockError::NotThisOne { .. } => ErrorKind::Refused,
-            LockError::Unreadable { .. }
-            | LockError::BadLease { .. }
-            | LockError::Api { .. }
-            | LockError::Disk { .. } => ErrorKind::User,
+            | LockError::NotThisOne { .. }
+            | LockError::Api { .. } => ErrorKind::Refused,
+            LockError::Unreadable { .. } | LockError::BadLease { .. } | LockError::Disk { .. } => {
+                ErrorKind::User
+            }
         };
         Self::new(kind, message).maybe_hint(hint)
     }

@@ -6,7 +6,7 @@ use super::session::Session;
 use crate::actuate::StepFiles;
 use crate::drive::live::WorldTarget;
 use crate::drive::target::{ApiTarget, LiveTarget};
-use crate::kubernetes::Identity;
+use crate::kubernetes::{Identity, Reads};
 use crate::live::{ApiSource, LiveError, WorldStore};
 use crate::pipeline::{
     ClusterRequest, LiveSource, Loaded, PlanOptions, RunOptions, Scope, plan_cluster, run, select,
@@ -91,6 +91,9 @@ impl Subject {
             ..Scope::default()
         })?;
         for request in &selected.requests {
+            if let LiveSource::Kubernetes(source) = &request.live {
+                self.pinned(session, source)?;
+            }
             if let Some(loaded) = self.load(session, request)? {
                 return Ok(Sides {
                     loaded,
@@ -104,6 +107,25 @@ impl Subject {
             self.plan.name
         ))
         .hint("name the fleet with `--fleet FILE`, or `--config FILE --live FILE`"))
+    }
+
+    /// Before the first request: the context must lead where the plan was made.
+    fn pinned(&self, session: &Session<'_>, source: &ApiSource) -> Result<Reads, CliError> {
+        let plan = &self.plan;
+        let reads = source
+            .connect(&session.ambient.outside())
+            .map_err(cluster_error)?;
+        let planned = Identity {
+            endpoint: plan.identity.cluster.endpoint.clone(),
+            authority: plan.identity.cluster.certificate_authority.clone(),
+        };
+        match reads.access().matches(&planned, "the plan") {
+            Ok(()) => Ok(reads),
+            Err(error) => Err(refused(error.to_string()).hint(format!(
+                "plan again through this context: `stairway plan {} --out plans`",
+                plan.name
+            ))),
+        }
     }
 
     fn load(
@@ -278,6 +300,7 @@ fn through_apis(
         endpoint: plan.identity.cluster.endpoint.clone(),
         authority: plan.identity.cluster.certificate_authority.clone(),
     };
+    // Every way to here has looked at it before the first read; before the first write it is looked at again.
     if let Err(error) = reads.access().matches(&planned, "the plan") {
         return Err(refused(error.to_string()).hint(format!(
             "plan again through this context: `stairway plan {} --out plans`",

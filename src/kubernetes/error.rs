@@ -113,7 +113,7 @@ impl CallError {
         let context = crate::kubernetes::access::word(&self.context);
         match self.trouble {
             Trouble::Forbidden => Some(format!(
-                "`kubectl --context {context} auth can-i --list` shows what the identity may do; templates/rbac has the roles that stairway needs"
+                "`kubectl --context {context} auth can-i --list` shows what the identity may do; `stairway template rbac plan` and `apply` print the roles that stairway needs"
             )),
             Trouble::Unauthorized => Some(format!(
                 "get fresh credentials (for EKS: `aws sts get-caller-identity`), then try `kubectl --context {context} version`"

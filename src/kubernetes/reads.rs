@@ -246,7 +246,10 @@ impl Reads {
     pub fn get(&self, object: &Object<'_>) -> Result<Option<Value>, CallError> {
         let attempt = format!("Reading {}", object.shown());
         match self.json(&attempt, object.path()) {
-            Ok(value) => Ok(Some(value)),
+            Ok(value) => {
+                self.is_of(&attempt, &value, object.resource.kind)?;
+                Ok(Some(value))
+            }
             Err(error) if error.trouble == Trouble::NotFound => Ok(None),
             Err(error) => Err(error),
         }
@@ -307,6 +310,7 @@ impl Reads {
                 text("/metadata/resourceVersion"),
                 text("/metadata/continue"),
             );
+            self.is_of(&attempt, &page, &format!("{}List", resource.kind))?;
             match page.get_mut("items").map(Value::take) {
                 Some(Value::Array(items)) => listed.items.extend(items),
                 // An empty list of Go may be null.
@@ -333,6 +337,14 @@ impl Reads {
             message: format!("there are more than {} pages", self.0.limits.pages),
             ..self.garbled(&attempt, "")
         })
+    }
+
+    /// An answer of another kind, e.g. a Status under a success, is no answer: its lists would read as empty.
+    fn is_of(&self, attempt: &str, value: &Value, kind: &str) -> Result<(), CallError> {
+        match value.get("kind").and_then(Value::as_str) {
+            Some(found) if found == kind => Ok(()),
+            Some(_) | None => Err(self.garbled(attempt, &format!("the answer is no {kind}"))),
+        }
     }
 
     /// Versions only rise (KEP 5504: they are comparable numbers); a lagging server tells an earlier one.

@@ -9,62 +9,82 @@ pub struct Resource {
     pub version: &'static str,
     /// The plural, as in paths and in roles.
     pub plural: &'static str,
+    /// The kind of its objects; a list of them has this kind and `List`.
+    pub kind: &'static str,
     /// True when its objects are in namespaces.
     pub namespaced: bool,
 }
 
-const fn core(plural: &'static str, namespaced: bool) -> Resource {
-    of("", plural, namespaced)
+const fn core(plural: &'static str, kind: &'static str, namespaced: bool) -> Resource {
+    of("", plural, kind, namespaced)
 }
 
-const fn of(group: &'static str, plural: &'static str, namespaced: bool) -> Resource {
+const fn of(
+    group: &'static str,
+    plural: &'static str,
+    kind: &'static str,
+    namespaced: bool,
+) -> Resource {
     Resource {
         group,
         version: "v1",
         plural,
+        kind,
         namespaced,
     }
 }
 
 impl Resource {
     /// Nodes.
-    pub const NODES: Self = core("nodes", false);
+    pub const NODES: Self = core("nodes", "Node", false);
     /// Pods.
-    pub const PODS: Self = core("pods", true);
+    pub const PODS: Self = core("pods", "Pod", true);
     /// Namespaces.
-    pub const NAMESPACES: Self = core("namespaces", false);
+    pub const NAMESPACES: Self = core("namespaces", "Namespace", false);
     /// Services.
-    pub const SERVICES: Self = core("services", true);
+    pub const SERVICES: Self = core("services", "Service", true);
     /// Config maps.
-    pub const CONFIG_MAPS: Self = core("configmaps", true);
+    pub const CONFIG_MAPS: Self = core("configmaps", "ConfigMap", true);
     /// Volumes.
-    pub const VOLUMES: Self = core("persistentvolumes", false);
+    pub const VOLUMES: Self = core("persistentvolumes", "PersistentVolume", false);
     /// Claims on volumes.
-    pub const CLAIMS: Self = core("persistentvolumeclaims", true);
+    pub const CLAIMS: Self = core("persistentvolumeclaims", "PersistentVolumeClaim", true);
     /// Daemon sets.
-    pub const DAEMON_SETS: Self = of("apps", "daemonsets", true);
+    pub const DAEMON_SETS: Self = of("apps", "daemonsets", "DaemonSet", true);
     /// Deployments.
-    pub const DEPLOYMENTS: Self = of("apps", "deployments", true);
+    pub const DEPLOYMENTS: Self = of("apps", "deployments", "Deployment", true);
     /// Replica sets.
-    pub const REPLICA_SETS: Self = of("apps", "replicasets", true);
+    pub const REPLICA_SETS: Self = of("apps", "replicasets", "ReplicaSet", true);
     /// Disruption budgets.
-    pub const BUDGETS: Self = of("policy", "poddisruptionbudgets", true);
+    pub const BUDGETS: Self = of(
+        "policy",
+        "poddisruptionbudgets",
+        "PodDisruptionBudget",
+        true,
+    );
     /// Leases.
-    pub const LEASES: Self = of("coordination.k8s.io", "leases", true);
+    pub const LEASES: Self = of("coordination.k8s.io", "leases", "Lease", true);
     /// Webhooks that change objects.
     pub const MUTATING_WEBHOOKS: Self = of(
         "admissionregistration.k8s.io",
         "mutatingwebhookconfigurations",
+        "MutatingWebhookConfiguration",
         false,
     );
     /// Webhooks that judge objects.
     pub const VALIDATING_WEBHOOKS: Self = of(
         "admissionregistration.k8s.io",
         "validatingwebhookconfigurations",
+        "ValidatingWebhookConfiguration",
         false,
     );
     /// What one may do oneself.
-    pub const ACCESS_REVIEWS: Self = of("authorization.k8s.io", "selfsubjectaccessreviews", false);
+    pub const ACCESS_REVIEWS: Self = of(
+        "authorization.k8s.io",
+        "selfsubjectaccessreviews",
+        "SelfSubjectAccessReview",
+        false,
+    );
 
     /// Returns the path of all objects, in one namespace or in all.
     pub fn path(self, namespace: Option<&str>) -> String {

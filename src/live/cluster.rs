@@ -183,24 +183,49 @@ impl ThroughApis<'_> {
         Ok(())
     }
 
-    /// Nodes all of whose nodegroups EKS does not know are those of another cluster.
+    /// Nodes in another region, or of nodegroups that EKS does not know, are those of another cluster.
+    ///
+    /// During a run the endpoint is pinned by the plan, and groups come and go between two reads: there all of the
+    /// nodes must be strangers.
     fn same(&self, kubernetes: &Observation, cloud: &Observation) -> Result<(), LiveError> {
+        let nodes = kubernetes.nodes.items();
+        let region = cloud.cluster.region.as_str();
+        let abroad = nodes.iter().find_map(|node| {
+            let zone = node.zone.value()?;
+            // Zones, local zones and wavelength zones begin with the name of their region (EC2, zone names).
+            (!region.is_empty() && !zone.starts_with(region)).then_some((&node.name, zone))
+        });
+        if let Some((node, zone)) = abroad {
+            return Err(self.elsewhere(&format!(
+                "node `{node}` in {zone}, and this cluster is in {region}"
+            )));
+        }
         if cloud.nodegroups.is_unknown() {
             return Ok(());
         }
-        let named = kubernetes.nodes.items().iter();
-        let named: Vec<&str> = named.filter_map(|node| node.nodegroup.as_deref()).collect();
-        let strange = |name: &&str| cloud.nodegroup(name).is_none();
-        if named.is_empty() || !named.iter().all(strange) {
-            return Ok(());
+        let named: Vec<&str> = nodes
+            .iter()
+            .filter_map(|node| node.nodegroup.as_deref())
+            .collect();
+        let strangers = named.iter().filter(|name| cloud.nodegroup(name).is_none());
+        let strangers: Vec<&&str> = strangers.collect();
+        match strangers.first() {
+            Some(first) if !self.in_run || strangers.len() == named.len() => {
+                Err(self.elsewhere(&format!(
+                    "nodes of the nodegroup `{first}`, which this cluster does not have (or has only just: then read again)"
+                )))
+            }
+            Some(_) | None => Ok(()),
         }
-        let first = named.first().copied().unwrap_or_default();
-        Err(LiveError::Elsewhere {
+    }
+
+    fn elsewhere(&self, what: &str) -> LiveError {
+        LiveError::Elsewhere {
             cluster: self.cluster.to_owned(),
             why: format!(
-                "context `{}` leads to nodes of nodegroups that this cluster does not have, e.g. `{first}`: it is another cluster's",
+                "context `{}` leads to {what}: it is another cluster's",
                 self.source.context
             ),
-        })
+        }
     }
 }

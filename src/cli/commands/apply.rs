@@ -1,7 +1,7 @@
 //! `stairway apply`
 
 use crate::approvals::{OwnerPolicy, PolicySource};
-use crate::cli::carry::{Carry, digest_start, exit_of, face, hint_for};
+use crate::cli::carry::{Carried, Carry, digest_start, exit_of, face, hint_for};
 use crate::cli::error::CliError;
 use crate::cli::exit_code;
 use crate::cli::request::{ApplyRequest, PlanScope, RunManner};
@@ -83,9 +83,16 @@ pub(crate) fn run(session: &mut Session<'_>, request: &ApplyRequest) -> Result<u
         takes_back: None,
     };
     let mut carried = carry.out(session)?;
-    carried.lock.release()?;
+    let_go(session, &mut carried);
     tell(session, carried.finish.how, &plan, &request.scope);
     Ok(exit_of(carried.finish.how))
+}
+
+/// Lets go of the lock. What was done is done, whether or not that can be written down.
+pub(super) fn let_go(session: &mut Session<'_>, carried: &mut Carried) {
+    if let Err(error) = carried.lock.release() {
+        session.terminal.warn(&error.to_string());
+    }
 }
 
 /// Asks the waves. A run that was begun goes on: half-way is no place to wait in.

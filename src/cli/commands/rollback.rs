@@ -1,6 +1,6 @@
 //! `stairway rollback`
 
-use super::apply::{fleet_option, policy, tell};
+use super::apply::{fleet_option, let_go, policy, tell};
 use crate::actuate::StepFiles;
 use crate::cli::ambient::Ambient;
 use crate::cli::args::PlanFormat;
@@ -81,14 +81,23 @@ pub(crate) fn run(session: &mut Session<'_>, request: &RollbackRequest) -> Resul
     }
     match (acts, out) {
         (true, Some(out)) => take(session, request, subject, target, way, &out),
-        (true | false, _) => {
+        (true | false, kept) => {
             session.terminal.say("Nothing was done.");
-            session.terminal.hint(&format!(
-                "`stairway rollback {}{} --approve={}` takes the way back",
-                subject.plan.id,
-                fleet_option(&request.scope),
-                digest_start(&way.planned.plan)
-            ));
+            let (fleet, back) = (fleet_option(&request.scope), &way.planned.plan);
+            let (of, digest) = (&subject.plan.id, digest_start(back));
+            session.terminal.hint(&match (kept, &target) {
+                (Some(_), _) => format!(
+                    "`stairway apply {}{fleet} --approve={digest}` takes the way back",
+                    back.id
+                ),
+                // Its clock goes on, and with it the digest of a plan that nobody keeps.
+                (None, LiveTarget::Apis(_)) => format!(
+                    "`stairway rollback {of}{fleet} --out {PLANS_FOLDER}` keeps this plan; then apply it by its id"
+                ),
+                (None, LiveTarget::World(_)) => {
+                    format!("`stairway rollback {of}{fleet} --approve={digest}` takes the way back")
+                }
+            });
             Ok(exit_code::DONE)
         }
     }
@@ -247,7 +256,7 @@ fn take(
     if carried.finish.how == How::Done && way.stays.is_empty() {
         close(&undone, &plan, &mut carried)?;
     }
-    carried.lock.release()?;
+    let_go(session, &mut carried);
     tell(session, carried.finish.how, &plan, &request.scope);
     Ok(exit_of(carried.finish.how))
 }

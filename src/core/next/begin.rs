@@ -36,6 +36,7 @@ pub fn admit(plan: &Plan, observed: &Observation, now: Timestamp) -> Result<(), 
         since: None,
         health: None,
     };
+    unread(plan, observed)?;
     let first = plan.steps.first().map(|step| step.preconditions.as_slice());
     // Every group that is to go must still be the one that was seen, however late it goes;
     // those that the plan has made by then nobody has seen yet.
@@ -63,6 +64,36 @@ pub fn admit(plan: &Plan, observed: &Observation, now: Timestamp) -> Result<(), 
         }
     }
     Ok(())
+}
+
+/// Whoever is to be moved must be known before anything begins: half-way is no place to learn it.
+fn unread(plan: &Plan, observed: &Observation) -> Result<(), Refusal> {
+    let moves = |step: &Step| {
+        matches!(
+            step.kind,
+            StepKind::DrainNodegroup
+                | StepKind::DeleteNodegroup
+                | StepKind::UpgradeNodegroup
+                | StepKind::PhaseOut
+        )
+    };
+    if !plan.steps.iter().any(moves) {
+        return Ok(());
+    }
+    let rows = [
+        ("nodes", observed.nodes.unknown()),
+        ("pods", observed.pods.unknown()),
+        ("disruption budgets", observed.pdbs.unknown()),
+    ];
+    match rows.into_iter().find_map(|(what, why)| Some((what, why?))) {
+        None => Ok(()),
+        Some((what, why)) => Err(Refusal {
+            why: format!(
+                "the plan moves pods, and the {what} of this cluster could not be read: {why}"
+            ),
+            unknown: true,
+        }),
+    }
 }
 
 /// Looks whether this is the cluster that the plan is for.

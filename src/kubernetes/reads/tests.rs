@@ -38,7 +38,11 @@ fn page(names: &[&str], version: &str, next: &str) -> Act {
         .iter()
         .map(|name| json!({"metadata": {"name": name}}))
         .collect();
-    ok(&json!({"metadata": {"resourceVersion": version, "continue": next}, "items": items}))
+    ok(&json!({
+        "kind": "NodeList",
+        "metadata": {"resourceVersion": version, "continue": next},
+        "items": items,
+    }))
 }
 
 /// A request as the server saw it.
@@ -466,7 +470,9 @@ fn lists_are_read_page_by_page_and_end() {
         ),
         (
             "an empty list",
-            vec![ok(&json!({"metadata": {}, "items": null}))],
+            vec![ok(
+                &json!({"kind": "NodeList", "metadata": {}, "items": null}),
+            )],
             Ok(&[]),
             1,
         ),

@@ -225,6 +225,39 @@ fn each_side_tells_its_own_facts_and_a_world_its_time() {
 /// How many things are asked for after the version.
 const ASKED: usize = 14;
 
+/// The kinds of what is asked for, by what stands last in a path.
+const KINDS: [(&str, &str); 13] = [
+    ("nodes", "NodeList"),
+    ("pods", "PodList"),
+    ("poddisruptionbudgets", "PodDisruptionBudgetList"),
+    ("replicasets", "ReplicaSetList"),
+    ("persistentvolumes", "PersistentVolumeList"),
+    ("persistentvolumeclaims", "PersistentVolumeClaimList"),
+    ("daemonsets", "DaemonSetList"),
+    ("deployments", "DeploymentList"),
+    ("services", "ServiceList"),
+    ("kube-system", "Namespace"),
+    ("aws-auth", "ConfigMap"),
+    (
+        "mutatingwebhookconfigurations",
+        "MutatingWebhookConfigurationList",
+    ),
+    (
+        "validatingwebhookconfigurations",
+        "ValidatingWebhookConfigurationList",
+    ),
+];
+
+fn empty(path: &str) -> String {
+    let last = path
+        .split('?')
+        .next()
+        .and_then(|path| path.rsplit('/').next());
+    let kind = KINDS.iter().find(|(name, _)| Some(*name) == last);
+    let kind = kind.map_or("", |(_, kind)| *kind);
+    format!(r#"{{"kind": "{kind}", "metadata": {{"resourceVersion": "1"}}, "items": []}}"#)
+}
+
 /// Answers the version at once, and everything else only when all of it has been asked for.
 fn answer(stream: TcpStream, all_here: &Barrier) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream.try_clone()?);
@@ -242,7 +275,7 @@ fn answer(stream: TcpStream, all_here: &Barrier) -> std::io::Result<()> {
         let body = match path.as_str() {
             "/version" => r#"{"gitVersion": "v1.33.1-eks-1"}"#,
             "/metrics" => "",
-            _ => r#"{"metadata": {"resourceVersion": "1"}, "items": []}"#,
+            other => &empty(other),
         };
         if path != "/version" {
             all_here.wait();

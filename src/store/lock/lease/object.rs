@@ -70,8 +70,17 @@ pub(super) fn seen(object: &Value) -> Result<LeaseSeen, String> {
     let seconds = object
         .pointer("/spec/leaseDurationSeconds")
         .and_then(Value::as_u64);
+    let holder = text(object, "/spec/holderIdentity").to_owned();
+    // Somebody else wrote the name over: the annotation tells of the holder before, and its id frees nothing.
+    let content = content.map(|mut content| {
+        if !holder.is_empty() && holder != holder_of(&content) {
+            content.id.clear();
+            content.holder.clone_from(&holder);
+        }
+        content
+    });
     Ok(LeaseSeen {
-        holder: text(object, "/spec/holderIdentity").to_owned(),
+        holder,
         since: time(object, "/spec/acquireTime"),
         renewed: time(object, "/spec/renewTime"),
         seconds: seconds.and_then(|seconds| u32::try_from(seconds).ok()),
