@@ -14,7 +14,7 @@ use super::words::{
     total_time, way_back,
 };
 use crate::model::Timestamp;
-use crate::plan::wire::{Finding, Inputs, Plan, PlanSet, Severity, Step, StepKind};
+use crate::plan::wire::{Finding, Inputs, Plan, PlanSet, Severity, Step};
 
 /// From this many clusters with something to do on, a list of them comes first.
 const OVERVIEW_FROM: usize = 3;
@@ -129,8 +129,8 @@ fn heading(plan: &Plan, page: &mut Page) {
         page.say(0, Ink::Caution, text);
     }
     if plan.rollback {
-        let lowers = |step: &Step| step.kind == StepKind::RollbackControlPlane;
-        let text = if plan.steps.iter().any(lowers) {
+        let lower = matches!((plan.from, plan.to), (Some(from), Some(to)) if to < from);
+        let text = if lower {
             "ROLLBACK: this plan takes the control plane one minor down."
         } else {
             "ROLLBACK: this plan takes back what a run did; the control plane stays as it is."
