@@ -92,7 +92,7 @@ impl Subject {
         })?;
         for request in &selected.requests {
             if let LiveSource::Kubernetes(source) = &request.live {
-                self.pinned(session, source)?;
+                pinned(session, source, &self.plan)?;
             }
             if let Some(loaded) = self.load(session, request)? {
                 return Ok(Sides {
@@ -107,25 +107,6 @@ impl Subject {
             self.plan.name
         ))
         .hint("name the fleet with `--fleet FILE`, or `--config FILE --live FILE`"))
-    }
-
-    /// Before the first request: the context must lead where the plan was made.
-    fn pinned(&self, session: &Session<'_>, source: &ApiSource) -> Result<Reads, CliError> {
-        let plan = &self.plan;
-        let reads = source
-            .connect(&session.ambient.outside())
-            .map_err(cluster_error)?;
-        let planned = Identity {
-            endpoint: plan.identity.cluster.endpoint.clone(),
-            authority: plan.identity.cluster.certificate_authority.clone(),
-        };
-        match reads.access().matches(&planned, "the plan") {
-            Ok(()) => Ok(reads),
-            Err(error) => Err(refused(error.to_string()).hint(format!(
-                "plan again through this context: `stairway plan {} --out plans`",
-                plan.name
-            ))),
-        }
     }
 
     fn load(
@@ -278,6 +259,24 @@ impl Sides {
     }
 }
 
+/// Before the first request: the context must lead where the plan was made.
+fn pinned(session: &Session<'_>, source: &ApiSource, plan: &Plan) -> Result<Reads, CliError> {
+    let reads = source
+        .connect(&session.ambient.outside())
+        .map_err(cluster_error)?;
+    let planned = Identity {
+        endpoint: plan.identity.cluster.endpoint.clone(),
+        authority: plan.identity.cluster.certificate_authority.clone(),
+    };
+    match reads.access().matches(&planned, "the plan") {
+        Ok(()) => Ok(reads),
+        Err(error) => Err(refused(error.to_string()).hint(format!(
+            "plan again through this context: `stairway plan {} --out plans`",
+            plan.name
+        ))),
+    }
+}
+
 /// A cluster behind its own APIs: pins first, those of the plan as well as those of the fleet.
 fn through_apis(
     session: &Session<'_>,
@@ -294,24 +293,13 @@ fn through_apis(
             plan.id, plan.id
         )));
     };
-    let outside = session.ambient.outside();
-    let reads = source.connect(&outside).map_err(cluster_error)?;
-    let planned = Identity {
-        endpoint: plan.identity.cluster.endpoint.clone(),
-        authority: plan.identity.cluster.certificate_authority.clone(),
-    };
-    // Every way to here has looked at it before the first read; before the first write it is looked at again.
-    if let Err(error) = reads.access().matches(&planned, "the plan") {
-        return Err(refused(error.to_string()).hint(format!(
-            "plan again through this context: `stairway plan {} --out plans`",
-            plan.name
-        )));
-    }
+    // Looked at before the first read, and here again before the first write.
+    let reads = pinned(session, source, plan)?;
     Ok(LiveTarget::Apis(Box::new(ApiTarget {
         source: source.clone(),
         reads,
         cloud: world(path, Some(root), plan)?,
-        clock: outside.clock,
+        clock: session.ambient.outside().clock,
     })))
 }
 
