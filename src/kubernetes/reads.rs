@@ -6,12 +6,16 @@ use super::credentials::{Credentials, RunPlugin, Secret, Token, read_answer};
 use super::error::{CallError, Trouble, said, trouble_of};
 use super::resource::{Object, Resource, Selector};
 use crate::files;
-use serde_json::{Value, json};
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+use serde_json::{Map, Value, json};
 use stairway_core::model::Timestamp;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+mod pages;
 
 /// What a connection needs from outside.
 #[derive(Clone)]
@@ -220,7 +224,7 @@ impl Reads {
     /// No answer, or one that is no version.
     pub fn version(&self) -> Result<ServerVersion, CallError> {
         let attempt = "Reading the version of the API server";
-        let value = self.json(attempt, "/version".to_owned())?;
+        let (value, _) = self.json::<Map<String, Value>>(attempt, "/version")?;
         match value.get("gitVersion").and_then(Value::as_str) {
             Some(git_version) => Ok(ServerVersion {
                 git_version: git_version.to_owned(),
@@ -245,133 +249,14 @@ impl Reads {
     /// No answer, or one that is no object.
     pub fn get(&self, object: &Object<'_>) -> Result<Option<Value>, CallError> {
         let attempt = format!("Reading {}", object.shown());
-        match self.json(&attempt, object.path()) {
-            Ok(value) => {
-                self.is_of(&attempt, &value, object.resource.kind)?;
-                Ok(Some(value))
+        match self.json::<Map<String, Value>>(&attempt, &object.path()) {
+            Ok((value, _)) => {
+                self.is_of(&attempt, value.get("kind"), object.resource.kind)?;
+                Ok(Some(Value::Object(value)))
             }
             Err(error) if error.trouble == Trouble::NotFound => Ok(None),
             Err(error) => Err(error),
         }
-    }
-
-    /// Reads all objects of a list, page by page, in one namespace or in all.
-    ///
-    /// A page that the server has forgotten begins the list anew, once.
-    ///
-    /// # Errors
-    /// A page could not be read, there are too many, or the list is older than one that was read before.
-    pub fn list(
-        &self,
-        resource: Resource,
-        namespace: Option<&str>,
-        selector: &Selector,
-    ) -> Result<Listed, CallError> {
-        let mut anew = 0;
-        loop {
-            match self.pages(resource, namespace, selector) {
-                Err(error)
-                    if matches!(error.trouble, Trouble::Gone | Trouble::Stale)
-                        && anew + 1 < self.0.limits.attempts =>
-                {
-                    self.wait(anew, None);
-                    anew += 1;
-                }
-                other => return other,
-            }
-        }
-    }
-
-    fn pages(
-        &self,
-        resource: Resource,
-        namespace: Option<&str>,
-        selector: &Selector,
-    ) -> Result<Listed, CallError> {
-        let within = namespace.map_or_else(String::new, |name| format!(" in `{name}`"));
-        let attempt = format!("Listing {}{within}", resource.plural);
-        let mut listed = Listed::default();
-        let mut next = String::new();
-        // Lists go side by side: only what was told before this one began makes it stale.
-        let known = self.counts().newest.get(resource.plural).copied();
-        for _ in 0..self.0.limits.pages {
-            let mut query = query(selector);
-            query.append_pair("limit", &self.0.limits.page.to_string());
-            if !next.is_empty() {
-                query.append_pair("continue", &next);
-            }
-            let path = format!("{}?{}", resource.path(namespace), query.finish());
-            let mut page = self.json(&attempt, path)?;
-            let text = |pointer: &str| {
-                let found = page.pointer(pointer).and_then(Value::as_str);
-                found.unwrap_or_default().to_owned()
-            };
-            let (version, more) = (
-                text("/metadata/resourceVersion"),
-                text("/metadata/continue"),
-            );
-            self.is_of(&attempt, &page, &format!("{}List", resource.kind))?;
-            match page.get_mut("items").map(Value::take) {
-                Some(Value::Array(items)) => listed.items.extend(items),
-                // An empty list of Go may be null.
-                Some(Value::Null) => {}
-                Some(_) | None => return Err(self.garbled(&attempt, "a page has no items")),
-            }
-            listed.version = version;
-            if more.is_empty() {
-                self.is_new(
-                    &attempt,
-                    resource,
-                    &listed.version,
-                    known.unwrap_or_default(),
-                )?;
-                return Ok(listed);
-            }
-            if more == next {
-                return Err(self.garbled(&attempt, "a page leads to itself"));
-            }
-            next = more;
-        }
-        Err(CallError {
-            trouble: Trouble::TooLarge,
-            message: format!("there are more than {} pages", self.0.limits.pages),
-            ..self.garbled(&attempt, "")
-        })
-    }
-
-    /// An answer of another kind, e.g. a Status under a success, is no answer: its lists would read as empty.
-    fn is_of(&self, attempt: &str, value: &Value, kind: &str) -> Result<(), CallError> {
-        match value.get("kind").and_then(Value::as_str) {
-            Some(found) if found == kind => Ok(()),
-            Some(_) | None => Err(self.garbled(attempt, &format!("the answer is no {kind}"))),
-        }
-    }
-
-    /// Versions only rise (KEP 5504: they are comparable numbers); a lagging server tells an earlier one.
-    fn is_new(
-        &self,
-        attempt: &str,
-        resource: Resource,
-        version: &str,
-        known: u64,
-    ) -> Result<(), CallError> {
-        let Ok(number) = version.parse::<u64>() else {
-            return Ok(());
-        };
-        if number < known {
-            let message = format!(
-                "the list is of version {number}, and one of version {known} was read before"
-            );
-            return Err(CallError {
-                trouble: Trouble::Stale,
-                message,
-                ..self.garbled(attempt, "")
-            });
-        }
-        let mut counts = self.counts();
-        let newest = counts.newest.entry(resource.plural.to_owned()).or_default();
-        *newest = number.max(*newest);
-        Ok(())
     }
 
     /// Listens to what happens to the objects of a list.
@@ -477,7 +362,7 @@ impl Reads {
             body: body.to_string().into_bytes(),
             repeatable: true,
         })?;
-        let review = self.parse(&attempt, &got.body)?;
+        let review = self.parsed(&attempt, &got)?;
         match review.pointer("/status/allowed") {
             Some(Value::Bool(allowed)) => Ok(*allowed),
             Some(_) | None => Err(self.garbled(&attempt, "it says neither yes nor no")),
@@ -500,30 +385,38 @@ impl Reads {
         }
     }
 
-    fn json(&self, attempt: &str, path: String) -> Result<Value, CallError> {
+    /// Asks for an object of JSON, again when half of it came under a success: a broken connection that nobody noticed.
+    fn json<T: DeserializeOwned>(
+        &self,
+        attempt: &str,
+        path: &str,
+    ) -> Result<(T, Vec<u8>), CallError> {
         let mut tries = 0;
         loop {
-            let got = self.ask(&self.get_of(attempt, path.clone()))?;
+            let got = self.ask(&self.get_of(attempt, path.to_owned()))?;
             match self.parse(attempt, &got.body) {
-                // Half an answer under a success is a broken connection that nobody noticed.
+                Ok(value) => return Ok((value, got.body)),
                 Err(_) if tries + 1 < self.0.limits.attempts => {
                     self.wait(tries, None);
                     tries += 1;
                 }
-                other => return other,
+                Err(error) => return Err(error),
             }
         }
     }
 
-    fn parse(&self, attempt: &str, body: &[u8]) -> Result<Value, CallError> {
-        match serde_json::from_slice(body) {
-            Ok(value @ Value::Object(_)) => Ok(value),
-            Ok(_) => Err(self.garbled(attempt, "the answer is no object")),
-            Err(error) if error.is_eof() => {
-                Err(self.garbled(attempt, "the answer ends in the middle"))
-            }
-            Err(error) => Err(self.garbled(attempt, &format!("the answer is no JSON: {error}"))),
+    fn parse<T: DeserializeOwned>(&self, attempt: &str, body: &[u8]) -> Result<T, CallError> {
+        // The types that are read here would take a list for an object too.
+        if body.trim_ascii_start().first() == Some(&b'[') {
+            return Err(self.garbled(attempt, "the answer is no object"));
         }
+        serde_json::from_slice(body).map_err(|error| match error.classify() {
+            Category::Eof => self.garbled(attempt, "the answer ends in the middle"),
+            Category::Data => self.garbled(attempt, "the answer is no object"),
+            Category::Io | Category::Syntax => {
+                self.garbled(attempt, &format!("the answer is no JSON: {error}"))
+            }
+        })
     }
 
     /// Sends a request, again where that is harmless, and returns its answer when it is a success.
@@ -627,7 +520,7 @@ impl Reads {
     }
 
     pub(super) fn parsed(&self, attempt: &str, got: &Got) -> Result<Value, CallError> {
-        self.parse(attempt, &got.body)
+        self.parse(attempt, &got.body).map(Value::Object)
     }
 
     /// Waits before another try: twice as long each time, as long as the server asks, and never longer than the limit.

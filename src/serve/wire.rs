@@ -18,7 +18,7 @@ use std::task::{Context as Waker, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 /// For the head of the next request, and so also how long a connection may be idle; Go's clients keep theirs
 /// for 90 s and open a new one when it was closed.
@@ -113,6 +113,7 @@ async fn answer(
     site: Arc<Site>,
     request: hyper::Request<Incoming>,
 ) -> io::Result<HttpResponse<Stream>> {
+    let arrived = Instant::now();
     let asking = site.traffic.begin();
     let (head, body) = request.into_parts();
     let body = timeout(BODY, whole(body))
@@ -134,11 +135,11 @@ async fn answer(
     }
     match answer {
         Ok(Answer::Whole(response)) => {
-            site.wait(response.delay_ms).await?;
+            site.wait(arrived, response.delay_ms).await?;
             Ok(written(response, asking))
         }
         Ok(Answer::Watch(held)) => {
-            site.wait(held.watch.delay_ms).await?;
+            site.wait(arrived, held.watch.delay_ms).await?;
             Ok(watching(site, held, asking))
         }
         Err(error) => Ok(written(unread(&error), asking)),
@@ -159,9 +160,9 @@ impl Site {
         asked.await.map_err(io::Error::other)
     }
 
-    /// Waits before an answer, with no lock held: requests of one client overlap. An answer that never comes
-    /// ends with the server, and then the connection breaks.
-    async fn wait(&self, milliseconds: u64) -> io::Result<()> {
+    /// Waits before an answer, with no lock held: requests of one client overlap. The time counts from the request
+    /// on: a slow answer takes that long, whatever of it was work. An answer that never comes ends with the server, and then the connection breaks.
+    async fn wait(&self, arrived: Instant, milliseconds: u64) -> io::Result<()> {
         if milliseconds == 0 {
             return Ok(());
         }
@@ -170,7 +171,7 @@ impl Site {
             return Err(io::Error::from(io::ErrorKind::ConnectionAborted));
         }
         tokio::select! {
-            () = sleep(Duration::from_millis(milliseconds)) => {}
+            () = sleep_until(arrived + Duration::from_millis(milliseconds)) => {}
             () = self.over() => {}
         }
         Ok(())
