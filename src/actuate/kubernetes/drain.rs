@@ -19,7 +19,7 @@ use super::{APPLY_ROLE, DrainPace, PLAN_ROLE, said, stopped};
 use crate::actuate::claim;
 use crate::actuate::output::Output;
 use crate::drive::Interrupt;
-use crate::kubernetes::{CallError, Reads, Trouble, Writes};
+use crate::kubernetes::{CallError, Trouble, Writes};
 use node::{NodeDrain, NodeEnd};
 use pods::Left;
 use serde_json::Value;
@@ -358,13 +358,9 @@ impl Drain<'_> {
         let Some((namespace, name)) = first.and_then(|budget| budget.split_once('/')) else {
             return String::new();
         };
-        let context = stairway_core::model::shell_word(&context(self.writes.reads()));
-        format!("; see: kubectl --context {context} -n {namespace} describe pdb {name}")
+        let kubectl = self.writes.reads().access().kubectl();
+        format!("; see: {kubectl} -n {namespace} describe pdb {name}")
     }
-}
-
-fn context(reads: &Reads) -> String {
-    reads.access().context.clone()
 }
 
 fn sentence(pods: &[Left], unreached: &[String]) -> String {

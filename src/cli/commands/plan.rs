@@ -66,7 +66,7 @@ pub(crate) fn run(session: &mut Session<'_>, request: &PlanRequest) -> Result<u8
     (draft.waves, draft.partial) = (waves, partial);
     finish(&mut draft, errors, codes);
     let exit = draft.exit;
-    let failed = !draft.errors.is_empty();
+    let failed = exit_code::of_failed(&draft.errors);
     let only_lapsed = exit == exit_code::BLOCKED && draft.summary.blocked == 0;
     if let Some(out) = &out {
         draft.write_file(&out.join(SET_FILE))?;
@@ -86,8 +86,7 @@ pub(crate) fn run(session: &mut Session<'_>, request: &PlanRequest) -> Result<u8
     }
     Ok(match (request.detailed_exitcode, failed) {
         (true, _) => exit,
-        (false, true) => exit_code::ERROR,
-        (false, false) => exit_code::DONE,
+        (false, failed) => failed.unwrap_or(exit_code::DONE),
     })
 }
 
@@ -114,9 +113,7 @@ fn tell_lapsed(session: &mut Session<'_>, lapsed: &[String]) {
 
 /// Puts a set into its order, with what failed and the code that it gives.
 fn finish(draft: &mut SetDraft, errors: Vec<ClusterError>, mut codes: Vec<u8>) {
-    if !errors.is_empty() {
-        codes.push(exit_code::ERROR);
-    }
+    codes.extend(exit_code::of_failed(&errors));
     draft.errors = errors;
     draft.exit = exit_code::strongest(codes);
     draft.clusters.sort_by(|(a, _), (b, _)| a.cmp(b));

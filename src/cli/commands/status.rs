@@ -24,7 +24,7 @@ pub(crate) fn run(session: &mut Session<'_>, request: &StatusRequest) -> Result<
     let target = subject
         .sides(session, &request.scope)
         .ok()
-        .and_then(|sides| sides.target(session, &subject.plan).ok());
+        .and_then(|sides| sides.target(session, &subject).ok());
     let mut now = folded
         .last_at
         .unwrap_or(session.ambient.now)
