@@ -12,7 +12,7 @@ use crate::pipeline::{
     ClusterRequest, LiveSource, Loaded, PlanOptions, RunOptions, Scope, plan_cluster, run, select,
 };
 use crate::render::WorkerMode;
-use crate::store::{self, Stored};
+use crate::store::{self, StoreError, Stored};
 use stairway_core::model::Digest;
 use stairway_core::plan::wire::{Action, ClusterError, Failure, Plan};
 use std::path::{Path, PathBuf};
@@ -75,6 +75,41 @@ impl Subject {
             words,
             again,
         })
+    }
+
+    /// Opens all plans that `scope` names: those of a set whose directories are there, or all that begin so.
+    ///
+    /// Of one plan, and where [`Self::open`] says better what is wrong, there is none.
+    pub(crate) fn several(
+        session: &Session<'_>,
+        scope: &PlanScope,
+    ) -> Result<Vec<Self>, CliError> {
+        let cwd = &session.ambient.cwd;
+        let named = scope.plan.as_str();
+        let plans = match store::open(named, cwd, &scope.folders) {
+            Ok(Stored::Set(set)) => set.clusters,
+            Err(StoreError::Ambiguous { found, .. }) => {
+                let mut plans = Vec::with_capacity(found.len());
+                for id in &found {
+                    if let Stored::Plan(plan) = store::open(id, cwd, &scope.folders)? {
+                        plans.push(*plan);
+                    }
+                }
+                plans
+            }
+            Ok(Stored::Plan(_)) | Err(_) => return Ok(Vec::new()),
+        };
+        let (mut subjects, words) = (Vec::with_capacity(plans.len()), scope.words());
+        for plan in plans {
+            let dir = crate::approvals::plan_dir(&plan, named, cwd, &scope.folders)?;
+            subjects.push(Self {
+                again: scope.plan_again(&plan.name),
+                words: words.clone(),
+                plan,
+                dir,
+            });
+        }
+        Ok(subjects)
     }
 
     /// Reads both sides of the cluster, as the plan was made from them.

@@ -8,7 +8,8 @@ use crate::drive::{ActionCall, Interrupt};
 use crate::kubernetes::{Reads, Writes};
 use crate::live::{ApiSource, LiveReader as _, ThroughApis};
 use crate::store::lock::{
-    BothLocks, ClusterLock, FileLock, LeaseAround, LeaseLock, LeaseTimes, LockContent, LockError,
+    BothLocks, ClusterLock, FileLock, LeaseAround, LeaseLock, LeaseSeen, LeaseTimes, LockContent,
+    LockError,
 };
 use stairway_core::journal::Claim;
 use stairway_core::model::{Observation, Timestamp};
@@ -50,6 +51,53 @@ pub struct ApiTarget {
     pub clock: Clock,
 }
 
+/// What the lock of a cluster says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LockSeen {
+    /// What is known of runs on the cluster; none where there never was one.
+    pub left: Option<LockContent>,
+    /// Who holds it now; none when nobody does.
+    pub holder: Option<LockHolder>,
+}
+
+/// Who holds the lock of a cluster now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LockHolder {
+    /// `user@host pid`, or what somebody else wrote.
+    pub holder: String,
+    /// Since when; none where that is not told.
+    pub since: Option<Timestamp>,
+    /// For which run; empty before it has a name, and none where that is not told.
+    pub run: Option<String>,
+}
+
+impl LockHolder {
+    fn of(content: LockContent) -> Self {
+        Self {
+            holder: content.holder,
+            since: Some(content.acquired_at),
+            run: Some(content.run),
+        }
+    }
+
+    /// Returns who holds a lease. The id of the lock file is that of a dead process when no process holds the file.
+    fn by_lease(seen: &LeaseSeen, id: &str, held: bool, now: Timestamp) -> Option<Self> {
+        let dead = !held && !id.is_empty() && seen.id() == id;
+        let ended = seen.ends().is_some_and(|ends| ends < now);
+        if seen.holder.is_empty() || dead || ended {
+            return None;
+        }
+        match seen.content.clone().filter(|content| !content.id.is_empty()) {
+            Some(content) => Some(Self::of(content)),
+            None => Some(Self {
+                holder: seen.holder.clone(),
+                since: seen.since,
+                run: None,
+            }),
+        }
+    }
+}
+
 impl LiveTarget {
     /// Returns the part that a world simulates: all of it, or what stands for AWS.
     pub const fn world(&self) -> &WorldTarget {
@@ -79,23 +127,31 @@ impl LiveTarget {
         }
     }
 
-    /// Returns what the lock says, and whether somebody holds it.
+    /// Returns what the lock says, and who holds it.
     ///
     /// # Errors
     /// It cannot be read.
-    pub fn lock_content(&self) -> Result<(Option<LockContent>, bool), LockError> {
+    pub fn lock_seen(&self) -> Result<LockSeen, LockError> {
         let path = self.file();
         let (left, held) = (FileLock::read(&path)?, FileLock::is_held(&path)?);
+        let here = left.clone().filter(|_| held).map(LockHolder::of);
         match self {
-            Self::World(_) => Ok((left, held)),
+            Self::World(_) => Ok(LockSeen { left, holder: here }),
             Self::Apis(apis) => {
                 let seen = apis.lease(quiet(), Arc::new(|| false)).read()?;
-                let taken = seen.as_ref().is_some_and(|seen| !seen.holder.is_empty());
-                let content = match (left, seen.and_then(|seen| seen.content)) {
+                let id = left.as_ref().map_or("", |left| left.id.as_str());
+                let there = seen
+                    .as_ref()
+                    .and_then(|seen| LockHolder::by_lease(seen, id, held, (apis.clock)()));
+                let left = match (left, seen.and_then(|seen| seen.content)) {
                     (Some(file), Some(lease)) => Some(LockContent::merged(file, lease)),
                     (file, lease) => lease.or(file),
                 };
-                Ok((content, held || taken))
+                // Without the lease nothing is begun, whatever the file says.
+                Ok(LockSeen {
+                    left,
+                    holder: there,
+                })
             }
         }
     }
