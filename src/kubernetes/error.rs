@@ -63,21 +63,26 @@ pub struct CallError {
 
 impl std::fmt::Display for CallError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} failed: ", self.attempt)?;
-        if let Some(status) = self.status {
-            write!(f, "the API server answered {status}: ")?;
-        }
-        f.write_str(&self.message)?;
-        for cause in self.causes.iter().filter(|cause| **cause != self.message) {
-            write!(f, "; {cause}")?;
-        }
-        Ok(())
+        write!(f, "{} failed: {}", self.attempt, self.reason())
     }
 }
 
 impl std::error::Error for CallError {}
 
 impl CallError {
+    /// Returns why it failed, without what was attempted: the same words for all calls that fail alike.
+    pub fn reason(&self) -> String {
+        let mut text = match self.status {
+            Some(status) => format!("the API server answered {status}: {}", self.message),
+            None => self.message.clone(),
+        };
+        for cause in self.causes.iter().filter(|cause| **cause != self.message) {
+            text.push_str("; ");
+            text.push_str(cause);
+        }
+        text
+    }
+
     /// Returns true when a change that was asked for may have happened all the same.
     pub const fn in_doubt(&self) -> bool {
         match self.trouble {

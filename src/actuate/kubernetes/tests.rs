@@ -325,7 +325,7 @@ fn a_node_that_vanished_meanwhile_is_no_failure() {
         });
     });
     assert!(claim.ok, "{}", claim.said);
-    says(&claim.said, &["changed 1 of 2", "1 are gone"]);
+    says(&claim.said, &["changed 1 of 2", "1 is gone"]);
 }
 
 #[test]
