@@ -101,9 +101,11 @@ impl Carry<'_> {
     }
 
     fn now(&mut self) -> Result<Timestamp, CliError> {
-        self.target
-            .now()
-            .map_err(|why| CliError::unread(format!("Reading the cluster failed, and nothing was done: {why}")))
+        self.target.now().map_err(|why| {
+            CliError::unread(format!(
+                "Reading the cluster failed, and nothing was done: {why}"
+            ))
+        })
     }
 
     /// Takes the lock and reads the journal.
@@ -227,9 +229,7 @@ impl Carry<'_> {
                 approved.plan().id,
                 finish.why
             ))
-            .hint(
-                hint_for(How::Refused, &self.subject).unwrap_or_default(),
-            ));
+            .hint(hint_for(How::Refused, &self.subject).unwrap_or_default()));
         }
         screen.finish(&finish, exit_of(finish.how))?;
         Ok(finish)

@@ -151,8 +151,16 @@ mod tests {
             ("none failed", &[], None),
             ("a file is broken", &[Error], Some(ERROR)),
             ("another cluster answers", &[Refused], Some(REFUSED)),
-            ("two other clusters answer", &[Refused, Refused], Some(REFUSED)),
-            ("one is another, one is broken", &[Refused, Error], Some(ERROR)),
+            (
+                "two other clusters answer",
+                &[Refused, Refused],
+                Some(REFUSED),
+            ),
+            (
+                "one is another, one is broken",
+                &[Refused, Error],
+                Some(ERROR),
+            ),
             ("nobody answers", &[Unread], Some(ERROR)),
         ];
         for (sentence, failures, code) in rows {

@@ -80,10 +80,7 @@ impl Subject {
     /// Opens all plans that `scope` names: those of a set whose directories are there, or all that begin so.
     ///
     /// Of one plan, and where [`Self::open`] says better what is wrong, there is none.
-    pub(crate) fn several(
-        session: &Session<'_>,
-        scope: &PlanScope,
-    ) -> Result<Vec<Self>, CliError> {
+    pub(crate) fn several(session: &Session<'_>, scope: &PlanScope) -> Result<Vec<Self>, CliError> {
         let cwd = &session.ambient.cwd;
         let named = scope.plan.as_str();
         let plans = match store::open(named, cwd, &scope.folders) {
@@ -324,11 +321,7 @@ impl Sides {
 }
 
 /// Before the first request: the context must lead where the plan was made.
-fn pinned(
-    session: &Session<'_>,
-    source: &ApiSource,
-    subject: &Subject,
-) -> Result<Reads, CliError> {
+fn pinned(session: &Session<'_>, source: &ApiSource, subject: &Subject) -> Result<Reads, CliError> {
     let plan = &subject.plan;
     let reads = source
         .connect(&session.ambient.outside())

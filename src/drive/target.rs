@@ -87,11 +87,16 @@ impl LockHolder {
         if seen.holder.is_empty() || dead || ended {
             return None;
         }
-        match seen.content.clone().filter(|content| !content.id.is_empty()) {
+        match seen
+            .content
+            .clone()
+            .filter(|content| !content.id.is_empty())
+        {
             Some(content) => Some(Self::of(content)),
+            // Where a name was written over, the time is that of the holder before.
             None => Some(Self {
                 holder: seen.holder.clone(),
-                since: seen.since,
+                since: seen.since.filter(|_| seen.content.is_none()),
                 run: None,
             }),
         }
@@ -301,5 +306,95 @@ impl Actuator for ApiActuator {
             done.store(true, Ordering::SeqCst);
             claim
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: i64 = 1_000;
+
+    fn content(id: &str) -> LockContent {
+        LockContent {
+            format_version: 1,
+            kind: "ClusterLock".to_owned(),
+            id: id.to_owned(),
+            holder: "ana@laptop 7".to_owned(),
+            acquired_at: Timestamp::from_unix(100),
+            run: "run-1".to_owned(),
+            plan: "sha256:plan".to_owned(),
+            seq: 3,
+            head: "head".to_owned(),
+            consumed: Vec::new(),
+        }
+    }
+
+    fn lease(holder: &str, id: Option<&str>, renewed: i64) -> LeaseSeen {
+        LeaseSeen {
+            holder: holder.to_owned(),
+            since: Some(Timestamp::from_unix(100)),
+            renewed: Some(Timestamp::from_unix(renewed)),
+            seconds: Some(300),
+            content: id.map(content),
+        }
+    }
+
+    #[test]
+    fn only_who_may_go_on_holds_the_lease() {
+        let own = ("ana@laptop 7", Some("run-1"), Some(100));
+        let rows = [
+            (
+                "it is held and renewed",
+                lease("ana@laptop 7 a", Some("a"), 900),
+                ("b", false),
+                Some(own),
+            ),
+            (
+                "its process is alive",
+                lease("ana@laptop 7 a", Some("a"), 900),
+                ("a", true),
+                Some(own),
+            ),
+            (
+                "its process on this machine died",
+                lease("ana@laptop 7 a", Some("a"), 900),
+                ("a", false),
+                None,
+            ),
+            (
+                "it was released",
+                lease("", Some("a"), 900),
+                ("b", false),
+                None,
+            ),
+            (
+                "it ended",
+                lease("ana@laptop 7 a", Some("a"), 500),
+                ("b", false),
+                None,
+            ),
+            (
+                "another name was written over it",
+                lease("bob", Some(""), 900),
+                ("a", false),
+                Some(("bob", None, None)),
+            ),
+            (
+                "another tool took it",
+                lease("bob", None, 900),
+                ("a", true),
+                Some(("bob", None, Some(100))),
+            ),
+        ];
+        for (sentence, seen, (id, held), expected) in rows {
+            let holder = LockHolder::by_lease(&seen, id, held, Timestamp::from_unix(NOW));
+            let expected = expected.map(|(holder, run, since)| LockHolder {
+                holder: holder.to_owned(),
+                since: since.map(Timestamp::from_unix),
+                run: run.map(str::to_owned),
+            });
+            assert_eq!(holder, expected, "{sentence}");
+        }
     }
 }

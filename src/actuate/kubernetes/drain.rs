@@ -372,7 +372,10 @@ fn alike(mut failed: Vec<Failure>) -> String {
     failed.sort_by(|one, other| one.words.cmp(&other.words));
     let mut told: Vec<(Failure, usize)> = Vec::new();
     for one in failed {
-        match told.iter_mut().find(|(known, _)| known.reason == one.reason) {
+        match told
+            .iter_mut()
+            .find(|(known, _)| known.reason == one.reason)
+        {
             Some((_, more)) => *more += 1,
             None => told.push((one, 0)),
         }

@@ -214,10 +214,8 @@ fn dry(
         admit(plan, &observed, now)
     };
     if let Err(refusal) = admitted {
-        let error = refused(format!("It would be refused: {}", refusal.why)).hint(format!(
-            "plan again from what is live: `{}`",
-            subject.again
-        ));
+        let error = refused(format!("It would be refused: {}", refusal.why))
+            .hint(format!("plan again from what is live: `{}`", subject.again));
         error.print(session.terminal);
         return Ok(if refusal.unknown {
             exit_code::INCOMPLETE
@@ -282,7 +280,10 @@ fn listed(subject: &Subject, folded: &Fold, request: &ApplyRequest) -> String {
     };
     let is_done: Vec<bool> = (0..plan.steps.len()).map(done).collect();
     if goes_on.is_some() {
-        let (number, of) = (is_done.iter().filter(|done| **done).count(), plan.steps.len());
+        let (number, of) = (
+            is_done.iter().filter(|done| **done).count(),
+            plan.steps.len(),
+        );
         let plural = if of == 1 { "step is" } else { "steps are" };
         text.push_str(&format!("{number} of {of} {plural} done; what is left:\n"));
     }

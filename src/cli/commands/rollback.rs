@@ -43,9 +43,11 @@ pub(crate) fn run(session: &mut Session<'_>, request: &RollbackRequest) -> Resul
     let (_, journal) = JournalFile::open(RealDisk, &subject.dir, &subject.plan.digest)?;
     let folded = fold(&subject.plan, &journal.events);
     begun(&subject, &folded)?;
-    let observed = target
-        .observe()
-        .map_err(|why| CliError::unread(format!("Reading the cluster failed, and nothing was done: {why}")))?;
+    let observed = target.observe().map_err(|why| {
+        CliError::unread(format!(
+            "Reading the cluster failed, and nothing was done: {why}"
+        ))
+    })?;
     let way = way_back(&subject, &sides, &folded, &observed, session.catalog)?;
     if let Some(fault) = way
         .planned

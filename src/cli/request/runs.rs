@@ -51,7 +51,10 @@ impl PlanScope {
             Some(config) => quoted(&config.to_string_lossy()),
             None => quoted(name),
         };
-        let folder = self.dir.clone().unwrap_or_else(|| PathBuf::from(PLANS_FOLDER));
+        let folder = self
+            .dir
+            .clone()
+            .unwrap_or_else(|| PathBuf::from(PLANS_FOLDER));
         let fleet = options(&[("--fleet", &self.fleet)]);
         let (own, out) = (self.of_config(), options(&[("--out", &Some(folder))]));
         format!("stairway plan {subject}{fleet}{own}{out}")

@@ -10,12 +10,12 @@ use super::layout::Page;
 use super::style::{Ink, Look};
 use super::table::{Cell, Column, blocks};
 use super::words::count;
-use commands::{ending, go_back, go_on, resume};
-pub use several::{status_set_json, status_set_table};
 use crate::journal::{Claim, Ending, Fold, StepFold, StepPhase, Torn};
 use crate::model::{Timestamp, say_seconds};
 use crate::plan::wire::{Action, Plan};
+use commands::{ending, go_back, go_on, resume};
 use serde_json::{Value, json};
+pub use several::{status_set_json, status_set_table};
 
 /// The major format version of a status in JSON.
 const STATUS_FORMAT: u32 = 1;
@@ -634,10 +634,9 @@ fn note(view: &StatusView<'_>, row: &Row<'_>, same_day: bool) -> String {
     let text = match (&row.fold.phase, row.state) {
         (StepPhase::Observed { facts, .. }, _) => facts.join("; "),
         (StepPhase::Failed { why, .. }, _) => with_claim(why, row.fold.claim.as_ref()),
-        (StepPhase::NotStarted, StepState::InDoubt) => format!(
-            "nobody knows whether it happened; `{}` looks",
-            resume(view)
-        ),
+        (StepPhase::NotStarted, StepState::InDoubt) => {
+            format!("nobody knows whether it happened; `{}` looks", resume(view))
+        }
         (_, StepState::Paused) => paused_note(view),
         (StepPhase::NotStarted, _) => String::new(),
         (StepPhase::InDoubt { at, .. }, StepState::InDoubt) => {

@@ -274,13 +274,17 @@ impl Toll {
             None => format!("an unknown number of {noun}s"),
         };
         let (nodes, pods) = self.known();
-        let mut text = format!("removes {} and evicts {}", said(nodes, "node"), said(pods, "pod"));
+        let mut text = format!(
+            "removes {} and evicts {}",
+            said(nodes, "node"),
+            said(pods, "pod")
+        );
         if self.waiting > 0 {
             let _ = write!(text, ", {}", waits(self.waiting));
         }
         let unread = count(self.unread, "step");
-        let some_counted = (self.nodes > 0 && self.unread_nodes > 0)
-            || (self.pods > 0 && self.unread_pods > 0);
+        let some_counted =
+            (self.nodes > 0 && self.unread_nodes > 0) || (self.pods > 0 && self.unread_pods > 0);
         if self.unread > 0 && !some_counted {
             let _ = write!(text, ", not assessed in {unread}");
         } else if self.unread > 0 {

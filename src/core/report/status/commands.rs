@@ -71,10 +71,7 @@ pub(super) fn go_on(view: &StatusView<'_>) -> Option<String> {
             confirm(plan)
         )),
         RunState::RunningOrKilled if is_alive(view) => None,
-        RunState::RunningOrKilled
-        | RunState::CutOff
-        | RunState::Paused
-        | RunState::Stopped => {
+        RunState::RunningOrKilled | RunState::CutOff | RunState::Paused | RunState::Stopped => {
             Some(format!("{} --approve={}", resume(view), confirm(plan)))
         }
         RunState::Done | RunState::RolledBack => None,

@@ -23,7 +23,10 @@ pub fn status_set_table(views: &[StatusView<'_>], look: &Look) -> String {
             vec![
                 Cell::from(view.plan.id.as_str()),
                 Cell::new(state.ink(), state.name().replace('-', " ")),
-                Cell::from(format!("{} of {}", view.fold.done(), view.plan.steps.len())),
+                Cell::from(match view.plan.steps.len() {
+                    0 => "no steps".to_owned(),
+                    of => format!("{} of {of}", view.fold.done()),
+                }),
                 Cell::new(Ink::Plain, heard_of(view)),
             ]
         })
@@ -59,8 +62,8 @@ fn first<'v, 'p>(views: &'v [StatusView<'p>]) -> Option<&'v StatusView<'p>> {
         RunState::RunningOrKilled | RunState::CutOff => 0,
         RunState::Stopped => 1,
         RunState::Paused => 2,
-        RunState::NotStarted => 3,
-        RunState::Done | RunState::RolledBack => 4,
+        RunState::NotStarted if !view.plan.steps.is_empty() => 3,
+        RunState::NotStarted | RunState::Done | RunState::RolledBack => 4,
     };
     views.iter().min_by_key(rank)
 }
