@@ -130,7 +130,7 @@ fn what_is_wrong_is_said_with_line_and_column() {
         check_refused(
             &pinned(&format!("certificateAuthority: \"{pin}\"")),
             &format!(
-                "fleet.yaml:14:41: `clusters[1].live.kubernetes.certificateAuthority`: the pin `{pin}` is malformed"
+                "fleet.yaml:14:42: `clusters[1].live.kubernetes.certificateAuthority`: the pin `{pin}` is malformed"
             ),
             Some(hint),
         );

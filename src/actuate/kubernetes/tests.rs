@@ -443,8 +443,7 @@ fn a_budget_that_never_frees_ends_a_drain_with_pods_nodes_and_budgets() {
         &claim.said,
         &[
             "draining nodegroup `blue` failed after 100 s: 2 pods are left: ",
-            "`shop/web-1` on node `node-a`, held by the disruption budget `shop/web` (The disruption budget web needs ",
-            "`shop/web-2` on node `node-b`",
+            "`shop/web-1` on node `node-a`, `shop/web-2` on node `node-b`, each, held by the disruption budget `shop/web` (The disruption budget web needs ",
             "Its nodes stay cordoned; see: kubectl --kubeconfig kubeconfig --context small -n shop describe pdb web",
         ],
     );

@@ -396,7 +396,7 @@ fn what_is_understood_is_taken_as_it_is() {
     // Both are looked for beside the kubeconfig.
     scene.put(
         "ca.pem",
-        "-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n",
+        "-----BEGIN CERTIFICATE-----\nMAMCAQU=\n-----END CERTIFICATE-----\n",
     );
     let text = file(
         &format!("{PLAIN}, certificate-authority: ca.pem"),
