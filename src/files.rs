@@ -397,6 +397,11 @@ pub fn canonicalize(path: &Path) -> Result<PathBuf, FileError> {
     fs::canonicalize(path).map_err(|cause| failed("Looking up", path, cause))
 }
 
+/// Returns where a symbolic link points, as it is written in it; none for anything else.
+pub fn link_target(path: &Path) -> Option<PathBuf> {
+    fs::read_link(path).ok()
+}
+
 /// Returns whether `path` itself is a symbolic link.
 ///
 /// # Errors

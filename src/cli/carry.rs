@@ -23,7 +23,7 @@ use stairway_core::catalog::EksctlUse;
 use stairway_core::journal::{Event, Fold, Journal, fold};
 use stairway_core::model::{Timestamp, say_seconds};
 use stairway_core::next::Manner;
-use stairway_core::plan::wire::{Action, Plan, Step, StepKind};
+use stairway_core::plan::wire::{Action, ID_DIGITS, Plan, Step, StepKind};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, Write as _};
@@ -51,8 +51,6 @@ pub(crate) struct Carry<'r> {
     pub(crate) resume: bool,
     /// True to take nothing for done that is not seen.
     pub(crate) adopt: bool,
-    /// The fleet file as it was named, for hints.
-    pub(crate) fleet: Option<std::path::PathBuf>,
     /// What was overridden on purpose, for the journal.
     pub(crate) overridden: Option<String>,
     /// The digest of the plan that this one takes back, if any: its open run is no obstacle.
@@ -103,9 +101,11 @@ impl Carry<'_> {
     }
 
     fn now(&mut self) -> Result<Timestamp, CliError> {
-        self.target
-            .now()
-            .map_err(|why| CliError::user(format!("Reading the cluster failed: {why}")))
+        self.target.now().map_err(|why| {
+            CliError::unread(format!(
+                "Reading the cluster failed, and nothing was done: {why}"
+            ))
+        })
     }
 
     /// Takes the lock and reads the journal.
@@ -118,13 +118,16 @@ impl Carry<'_> {
     ) -> Result<Opened, CliError> {
         let plan = &self.subject.plan;
         let mut lock = Shared::new(self.target.lock(Arc::new(say), &interrupts));
-        let left = lock.acquire(&LockClaim {
+        let claim = LockClaim {
             id: id.to_owned(),
             holder: format!("{actor} {}", std::process::id()),
             at,
             run: String::new(),
             plan: plan.digest.clone(),
-        })?;
+        };
+        let left = lock
+            .acquire(&claim)
+            .map_err(|error| with_ids(error, &self.subject))?;
         let (journal, known) = match JournalFile::open(RealDisk, &self.subject.dir, &plan.digest) {
             Ok(opened) => opened,
             Err(StoreError::Journal { .. }) if self.adopt => {
@@ -137,7 +140,7 @@ impl Carry<'_> {
         if let Some(left) = &left {
             self.admitted_by(left, &known)?;
         }
-        self.resumable(&folded)?;
+        resumable(&self.subject, &folded, self.resume, self.adopt)?;
         Ok(Opened {
             journal,
             known,
@@ -159,30 +162,7 @@ impl Carry<'_> {
         }
         let events = known.events.len() as u64;
         left.admits(&self.subject.plan.digest, events, &hash_of, self.adopt)
-            .map_err(|error| with_ids(error, &self.subject.plan))
-    }
-
-    fn resumable(&self, folded: &Fold) -> Result<(), CliError> {
-        let id = &self.subject.plan.id;
-        if folded.is_over() {
-            return Err(refused(format!(
-                "Applying `{id}` failed: the plan has run to its end"
-            ))
-            .hint("make a new plan: `stairway plan --out plans`"));
-        }
-        match (&folded.run, self.resume) {
-            (Some(run), false) => Err(refused(format!(
-                "Applying `{id}` failed: its run {run} was begun and has not come to its end"
-            ))
-            .hint(format!("`stairway status {id}`, then `stairway apply {id} --resume --approve`"))),
-            (None, true) if !self.adopt => Err(refused(format!(
-                "Resuming `{id}` failed: no run of it was begun here"
-            ))
-            .hint(format!(
-                "leave `--resume` out; where its journal was lost: `stairway apply {id} --resume --adopt --approve`"
-            ))),
-            (Some(_) | None, _) => Ok(()),
-        }
+            .map_err(|error| with_ids(error, &self.subject))
     }
 
     /// Asks, lets the plan pass, and runs it.
@@ -249,9 +229,7 @@ impl Carry<'_> {
                 approved.plan().id,
                 finish.why
             ))
-            .hint(
-                hint_for(How::Refused, approved.plan(), self.fleet.as_deref()).unwrap_or_default(),
-            ));
+            .hint(hint_for(How::Refused, &self.subject).unwrap_or_default()));
         }
         screen.finish(&finish, exit_of(finish.how))?;
         Ok(finish)
@@ -346,6 +324,40 @@ impl Carry<'_> {
         let answer = ask(&question)?;
         let confirmation = Confirmation::by_name(answer.trim(), plan)?;
         Ok((confirmation, "the cluster's name, typed".to_owned()))
+    }
+}
+
+/// Says why a run does not begin, or does not go on, by its journal.
+///
+/// # Errors
+/// It is over, or it was begun and `resume` is not asked for, or the other way round.
+pub(crate) fn resumable(
+    subject: &Subject,
+    folded: &Fold,
+    resume: bool,
+    adopt: bool,
+) -> Result<(), CliError> {
+    let (id, words) = (&subject.plan.id, &subject.words);
+    if folded.is_over() {
+        return Err(refused(format!(
+            "Applying `{id}` failed: the plan has run to its end"
+        ))
+        .hint(format!("make a new plan: `{}`", subject.again)));
+    }
+    match (&folded.run, resume) {
+        (Some(run), false) => Err(refused(format!(
+            "Applying `{id}` failed: its run {run} was begun and has not come to its end"
+        ))
+        .hint(format!(
+            "`stairway status {id}{words}`, then `stairway apply {id}{words} --resume --approve`"
+        ))),
+        (None, true) if !adopt => Err(refused(format!(
+            "Resuming `{id}` failed: no run of it was begun here"
+        ))
+        .hint(format!(
+            "leave `--resume` out; where its journal was lost: `stairway apply {id}{words} --resume --adopt --approve`"
+        ))),
+        (Some(_) | None, _) => Ok(()),
     }
 }
 
@@ -450,37 +462,48 @@ pub(crate) const fn exit_of(how: How) -> u8 {
 }
 
 /// Returns what to do next, as commands that can be typed.
-pub(crate) fn hint_for(how: How, plan: &Plan, fleet: Option<&std::path::Path>) -> Option<String> {
-    let id = &plan.id;
-    let fleet = fleet.map_or_else(String::new, |file| format!(" --fleet {}", file.display()));
+pub(crate) fn hint_for(how: How, subject: &Subject) -> Option<String> {
+    let (id, words) = (&subject.plan.id, &subject.words);
     let resume = format!(
-        "`stairway apply {id}{fleet} --resume --approve={}`",
-        digest_start(plan)
+        "`stairway apply {id}{words} --resume --approve={}`",
+        digest_start(&subject.plan)
     );
     match how {
         How::Done => None,
         How::Refused => Some(format!(
-            "nothing was done; plan again from what is live: `stairway plan {}{fleet} --out plans`",
-            plan.name
+            "nothing was done; plan again from what is live: `{}`",
+            subject.again
         )),
         How::Unread => Some("nothing was done; try again when the cluster answers".to_owned()),
         How::Stopped | How::Left => Some(format!(
-            "`stairway status {id}{fleet}`; then {resume}, or `stairway rollback {id}{fleet}`"
+            "`stairway status {id}{words}`; then {resume}, or `stairway rollback {id}{words}`"
         )),
         How::Paused => Some(resume),
     }
 }
 
-/// The hints of a lock name the plan.
-fn with_ids(error: LockError, plan: &Plan) -> CliError {
+/// The hints of a lock name the plan, and the one that has the lock.
+fn with_ids(error: LockError, subject: &Subject) -> CliError {
+    let plan = &subject.plan;
+    let other = error.other_plan().map_or_else(
+        || "THAT-PLAN".to_owned(),
+        |digest| {
+            let hex = digest.rsplit(':').next().unwrap_or_default();
+            let hex: String = hex.chars().take(ID_DIGITS).collect();
+            format!("{}-{hex}", plan.name)
+        },
+    );
     let shown = CliError::from(error);
-    match &shown.hint {
-        Some(hint) => {
-            let hint = hint.replace("PLAN", &plan.id);
-            shown.hint(hint)
-        }
-        None => shown,
-    }
+    let (own, words) = (&plan.id, &subject.words);
+    let named = |hint: &String| {
+        let parts: Vec<String> = hint
+            .split("THAT-PLAN")
+            .map(|part| part.replace("PLAN", &format!("{own}{words}")))
+            .collect();
+        parts.join(&format!("{other}{words}"))
+    };
+    let hint = shown.hint.as_ref().map(named);
+    shown.maybe_hint(hint)
 }
 
 /// Says something while a lock is waited for or kept, from whichever thread does it.

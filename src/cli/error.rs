@@ -11,7 +11,7 @@ use crate::render::RenderError;
 use crate::store::StoreError;
 use crate::store::lock::LockError;
 use crate::template::{RecordError, TemplateError};
-use stairway_core::plan::wire::ClusterError;
+use stairway_core::plan::wire::{ClusterError, Failure};
 use std::error::Error;
 use std::io;
 
@@ -24,6 +24,8 @@ pub enum ErrorKind {
     Usage,
     /// Refused before anything was done.
     Refused,
+    /// The cluster could not be read, and nothing was done.
+    Unread,
     /// A fault of this program.
     Internal,
 }
@@ -71,6 +73,11 @@ impl CliError {
         Self::new(ErrorKind::Refused, message)
     }
 
+    /// Returns an error about a cluster that could not be read before anything was done.
+    pub fn unread(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Unread, message)
+    }
+
     /// Adds what to do about it.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -78,7 +85,9 @@ impl CliError {
         self
     }
 
-    fn maybe_hint(mut self, hint: Option<String>) -> Self {
+    /// Replaces what to do about it.
+    #[must_use]
+    pub(crate) fn maybe_hint(mut self, hint: Option<String>) -> Self {
         self.hint = hint;
         self
     }
@@ -94,6 +103,7 @@ impl CliError {
             ErrorKind::User | ErrorKind::Internal => exit_code::ERROR,
             ErrorKind::Usage => exit_code::USAGE,
             ErrorKind::Refused => exit_code::REFUSED,
+            ErrorKind::Unread => exit_code::INCOMPLETE,
         }
     }
 
@@ -169,6 +179,9 @@ impl From<LockError> for CliError {
     fn from(error: LockError) -> Self {
         let (message, hint) = (error.to_string(), error.hint());
         let kind = match error {
+            LockError::Api {
+                unanswered: true, ..
+            } => ErrorKind::Unread,
             LockError::Held { .. }
             | LockError::Leased(_)
             | LockError::Lost { .. }
@@ -220,7 +233,13 @@ impl From<RecordError> for CliError {
 
 impl From<LiveError> for CliError {
     fn from(error: LiveError) -> Self {
-        Self::user(error.to_string()).maybe_hint(error.hint())
+        ClusterError {
+            name: String::new(),
+            error: error.to_string(),
+            hint: error.hint(),
+            failure: error.failure(),
+        }
+        .into()
     }
 }
 
@@ -240,8 +259,13 @@ impl From<ClusterError> for CliError {
             name: _,
             error,
             hint,
+            failure,
         } = error;
-        Self::user(error).maybe_hint(hint)
+        let kind = match failure {
+            Failure::Refused => ErrorKind::Refused,
+            Failure::Error | Failure::Unread => ErrorKind::User,
+        };
+        Self::new(kind, error).maybe_hint(hint)
     }
 }
 
@@ -281,6 +305,7 @@ mod tests {
         assert_eq!(CliError::user("").exit_code(), 1);
         assert_eq!(CliError::usage("").exit_code(), 64);
         assert_eq!(CliError::new(ErrorKind::Refused, "").exit_code(), 5);
+        assert_eq!(CliError::unread("").exit_code(), 6);
         assert_eq!(CliError::internal("").exit_code(), 1);
     }
 }

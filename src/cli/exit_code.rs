@@ -1,6 +1,7 @@
 //! The exit codes, the same for every command.
 
 use stairway_core::plan::ExitFacts;
+use stairway_core::plan::wire::{ClusterError, Failure};
 
 /// Done, or nothing to do.
 pub const DONE: u8 = 0;
@@ -59,6 +60,17 @@ pub fn strongest(codes: impl IntoIterator<Item = u8>) -> u8 {
         .into_iter()
         .min_by_key(|code| rank(*code).unwrap_or(1))
         .unwrap_or(DONE)
+}
+
+/// Returns the code of clusters that were to be read and compared, and failed; none without any.
+///
+/// A cluster that did not answer is an error here: nobody gets an answer about it.
+pub fn of_failed(errors: &[ClusterError]) -> Option<u8> {
+    let code = |error: &ClusterError| match error.failure {
+        Failure::Refused => REFUSED,
+        Failure::Error | Failure::Unread => ERROR,
+    };
+    (!errors.is_empty()).then(|| strongest(errors.iter().map(code)))
 }
 
 /// Returns the codes that `--detailed-exitcode` gives for a plan.
@@ -129,6 +141,37 @@ mod tests {
         ] {
             assert_eq!(strongest(of_plan(facts)), plan, "plan: {sentence}");
             assert_eq!(strongest(of_check(facts)), check, "check: {sentence}");
+        }
+    }
+
+    #[test]
+    fn clusters_that_failed_give_the_strongest_code() {
+        use Failure::{Error, Refused, Unread};
+        let rows: [(&str, &[Failure], Option<u8>); 6] = [
+            ("none failed", &[], None),
+            ("a file is broken", &[Error], Some(ERROR)),
+            ("another cluster answers", &[Refused], Some(REFUSED)),
+            (
+                "two other clusters answer",
+                &[Refused, Refused],
+                Some(REFUSED),
+            ),
+            (
+                "one is another, one is broken",
+                &[Refused, Error],
+                Some(ERROR),
+            ),
+            ("nobody answers", &[Unread], Some(ERROR)),
+        ];
+        for (sentence, failures, code) in rows {
+            let errors: Vec<ClusterError> = failures
+                .iter()
+                .map(|failure| ClusterError {
+                    failure: *failure,
+                    ..ClusterError::default()
+                })
+                .collect();
+            assert_eq!(of_failed(&errors), code, "{sentence}");
         }
     }
 

@@ -182,6 +182,10 @@ struct Shown {
     told: Timestamp,
     /// Real time since then.
     since_told: Duration,
+    /// The latest time that was shown, once one was told: what is shown never falls back, though the clock that is
+    /// told may stand still while real time goes on.
+    floor: Option<Timestamp>,
+    is_told: bool,
     /// Real time since the last line.
     since_line: Duration,
     current: Option<Current>,
@@ -215,6 +219,8 @@ impl Shown {
             began: now,
             told: now,
             since_told: Duration::ZERO,
+            floor: None,
+            is_told: false,
             since_line: Duration::ZERO,
             current: None,
             reader_gone: false,
@@ -223,6 +229,9 @@ impl Shown {
     }
 
     fn tell(&mut self, at: Timestamp) {
+        // What was there before the first time is this machine's clock; the cluster may have another.
+        self.floor = self.is_told.then(|| self.now());
+        self.is_told = true;
         self.told = at;
         self.since_told = Duration::ZERO;
     }
@@ -230,7 +239,8 @@ impl Shown {
     /// The time as it was last told, and the real time since then.
     fn now(&self) -> Timestamp {
         let passed = i64::try_from(self.since_told.as_secs()).unwrap_or(i64::MAX);
-        Timestamp::from_unix(self.told.unix().saturating_add(passed))
+        let now = Timestamp::from_unix(self.told.unix().saturating_add(passed));
+        self.floor.map_or(now, |floor| now.max(floor))
     }
 
     fn tick(&mut self, passed: Duration) {

@@ -231,11 +231,7 @@ impl Session<'_> {
 
     /// Prints the clusters that failed to stderr, an error that several share once, and returns the exit code.
     pub(crate) fn fail(&mut self, errors: Vec<ClusterError>) -> u8 {
-        let code = if errors.is_empty() {
-            exit_code::DONE
-        } else {
-            exit_code::ERROR
-        };
+        let code = exit_code::of_failed(&errors).unwrap_or(exit_code::DONE);
         for Alike { names, error, hint } in alike(&errors) {
             let error = match names.as_slice() {
                 [name] if error.contains(&format!("`{name}`")) => error,

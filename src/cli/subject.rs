@@ -12,19 +12,23 @@ use crate::pipeline::{
     ClusterRequest, LiveSource, Loaded, PlanOptions, RunOptions, Scope, plan_cluster, run, select,
 };
 use crate::render::WorkerMode;
-use crate::store::{self, Stored};
+use crate::store::{self, StoreError, Stored};
 use stairway_core::model::Digest;
-use stairway_core::plan::wire::{Action, ClusterError, Plan};
+use stairway_core::plan::wire::{Action, ClusterError, Failure, Plan};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// A plan that was opened by name.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Subject {
     /// The plan, its digest checked.
     pub(crate) plan: Plan,
     /// Its directory: journal, approvals, observation.
     pub(crate) dir: PathBuf,
+    /// The options that lead other commands to it, for hints: ` --fleet FILE`, or nothing.
+    pub(crate) words: String,
+    /// The command that plans its cluster again, for hints.
+    pub(crate) again: String,
 }
 
 /// Both sides of the plan's cluster.
@@ -64,7 +68,45 @@ impl Subject {
             },
         };
         let dir = crate::approvals::plan_dir(&plan, named, cwd, &scope.folders)?;
-        Ok(Self { plan, dir })
+        let (words, again) = (scope.words(), scope.plan_again(&plan.name));
+        Ok(Self {
+            plan,
+            dir,
+            words,
+            again,
+        })
+    }
+
+    /// Opens all plans that `scope` names: those of a set whose directories are there, or all that begin so.
+    ///
+    /// Of one plan, and where [`Self::open`] says better what is wrong, there is none.
+    pub(crate) fn several(session: &Session<'_>, scope: &PlanScope) -> Result<Vec<Self>, CliError> {
+        let cwd = &session.ambient.cwd;
+        let named = scope.plan.as_str();
+        let plans = match store::open(named, cwd, &scope.folders) {
+            Ok(Stored::Set(set)) => set.clusters,
+            Err(StoreError::Ambiguous { found, .. }) => {
+                let mut plans = Vec::with_capacity(found.len());
+                for id in &found {
+                    if let Stored::Plan(plan) = store::open(id, cwd, &scope.folders)? {
+                        plans.push(*plan);
+                    }
+                }
+                plans
+            }
+            Ok(Stored::Plan(_)) | Err(_) => return Ok(Vec::new()),
+        };
+        let (mut subjects, words) = (Vec::with_capacity(plans.len()), scope.words());
+        for plan in plans {
+            let dir = crate::approvals::plan_dir(&plan, named, cwd, &scope.folders)?;
+            subjects.push(Self {
+                again: scope.plan_again(&plan.name),
+                words: words.clone(),
+                plan,
+                dir,
+            });
+        }
+        Ok(subjects)
     }
 
     /// Reads both sides of the cluster, as the plan was made from them.
@@ -92,7 +134,7 @@ impl Subject {
         })?;
         for request in &selected.requests {
             if let LiveSource::Kubernetes(source) = &request.live {
-                pinned(session, source, &self.plan)?;
+                pinned(session, source, self)?;
             }
             if let Some(loaded) = self.load(session, request)? {
                 return Ok(Sides {
@@ -143,8 +185,23 @@ impl Subject {
         )?;
         match (found, failed) {
             (Some(loaded), _) => Ok(Some(loaded)),
-            (None, Some(error)) => Err(error.into()),
+            (None, Some(error)) => Err(self.unread(error)),
             (None, None) => Ok(None),
+        }
+    }
+
+    /// An error of the first reading: nothing was done, whatever it is; a cluster that did not answer is a case of its
+    /// own, for trying again may help.
+    fn unread(&self, error: ClusterError) -> CliError {
+        match error.failure {
+            Failure::Error | Failure::Refused => error.into(),
+            Failure::Unread => {
+                let message = format!(
+                    "Nothing was done for `{}`, for its cluster could not be read: {}",
+                    self.plan.id, error.error
+                );
+                CliError::unread(message).maybe_hint(error.hint)
+            }
         }
     }
 
@@ -196,7 +253,10 @@ impl Subject {
                 "Applying `{}` failed: `{}` renders to something else than when the plan was made",
                 self.plan.id, self.plan.inputs.config
             ))
-            .hint("make the plan again: `stairway plan --out plans`, or check its revision out"));
+            .hint(format!(
+                "make the plan again: `{}`, or check its revision out",
+                self.again
+            )));
         }
         let mut loaded = sides.loaded.clone();
         if let Some(live) = &mut loaded.live {
@@ -214,7 +274,7 @@ impl Subject {
                     "Applying `{}` failed: its file `{name}` cannot be made again as it was approved",
                     self.plan.id
                 ))
-                .hint("make the plan again: `stairway plan --out plans`"));
+                .hint(format!("make the plan again: `{}`", self.again)));
             };
             files.insert(name.to_owned(), text);
         }
@@ -232,8 +292,9 @@ impl Sides {
     pub(crate) fn target(
         &self,
         session: &Session<'_>,
-        plan: &Plan,
+        subject: &Subject,
     ) -> Result<LiveTarget, CliError> {
+        let plan = &subject.plan;
         let nowhere = |what: &str| {
             Err(refused(format!(
                 "Applying `{}` failed: its cluster is known from {what} only, and cannot be acted on",
@@ -254,13 +315,14 @@ impl Sides {
             LiveSource::Recorded { .. } => nowhere("a recorded observation"),
             LiveSource::Assumed { .. } => nowhere("a config"),
             LiveSource::NotGiven => nowhere("git"),
-            LiveSource::Kubernetes(source) => through_apis(session, source, plan),
+            LiveSource::Kubernetes(source) => through_apis(session, source, subject),
         }
     }
 }
 
 /// Before the first request: the context must lead where the plan was made.
-fn pinned(session: &Session<'_>, source: &ApiSource, plan: &Plan) -> Result<Reads, CliError> {
+fn pinned(session: &Session<'_>, source: &ApiSource, subject: &Subject) -> Result<Reads, CliError> {
+    let plan = &subject.plan;
     let reads = source
         .connect(&session.ambient.outside())
         .map_err(cluster_error)?;
@@ -271,8 +333,8 @@ fn pinned(session: &Session<'_>, source: &ApiSource, plan: &Plan) -> Result<Read
     match reads.access().matches(&planned, "the plan") {
         Ok(()) => Ok(reads),
         Err(error) => Err(refused(error.to_string()).hint(format!(
-            "plan again through this context: `stairway plan {} --out plans`",
-            plan.name
+            "mend the context when it should lead where the plan was made; else plan again through it: `{}`",
+            subject.again
         ))),
     }
 }
@@ -281,8 +343,9 @@ fn pinned(session: &Session<'_>, source: &ApiSource, plan: &Plan) -> Result<Read
 fn through_apis(
     session: &Session<'_>,
     source: &ApiSource,
-    plan: &Plan,
+    subject: &Subject,
 ) -> Result<LiveTarget, CliError> {
+    let plan = &subject.plan;
     let Some((path, root)) = &source.cloud else {
         return Err(refused(format!(
             "Applying `{}` failed: this build has no client of the AWS APIs, which most of its steps need",
@@ -294,7 +357,7 @@ fn through_apis(
         )));
     };
     // Looked at before the first read, and here again before the first write.
-    let reads = pinned(session, source, plan)?;
+    let reads = pinned(session, source, subject)?;
     Ok(LiveTarget::Apis(Box::new(ApiTarget {
         source: source.clone(),
         reads,
@@ -304,11 +367,11 @@ fn through_apis(
 }
 
 fn cluster_error(error: LiveError) -> CliError {
-    let shown = refused(error.to_string());
-    match error.hint() {
-        Some(hint) => shown.hint(hint),
-        None => shown,
-    }
+    let shown = match error.failure() {
+        Failure::Unread => CliError::unread(error.to_string()),
+        Failure::Error | Failure::Refused => refused(error.to_string()),
+    };
+    shown.maybe_hint(error.hint())
 }
 
 fn world(path: &Path, root: Option<&Path>, plan: &Plan) -> Result<WorldTarget, CliError> {

@@ -28,6 +28,8 @@ use std::path::{Path, PathBuf};
 const FLEET_BYTES_MAX: u64 = 16 << 20;
 /// The names under which a fleet is found, in this order.
 pub(crate) const FLEET_NAMES: [&str; 3] = ["fleet.yaml", "fleet.yml", "fleet.jsonnet"];
+/// Hex digits of a SHA-256.
+const FINGERPRINT_DIGITS: usize = 64;
 /// EKS gives cluster names at most 100 characters; an alias stands in names of files and plans.
 const NAME_CHARS_MAX: usize = 100;
 
@@ -323,6 +325,31 @@ fn check_name(name: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// A pin that no cluster can have is a mistake in writing, and no other cluster.
+fn check_pins(live: &KubernetesLive, path: &ValuePath) -> Result<(), ShapeError> {
+    if let Some(pin) = &live.certificate_authority {
+        let hex = pin.strip_prefix("sha256:").unwrap_or_default();
+        if hex.len() != FINGERPRINT_DIGITS || !hex.chars().all(|c| c.is_ascii_hexdigit()) {
+            let message = format!(
+                "the pin `{pin}` is malformed: `sha256:` and {FINGERPRINT_DIGITS} hex digits are needed"
+            );
+            return Err(ShapeError::new(path.key("certificateAuthority"), message)
+                .hint("`stairway observe NAME` without the pin tells it as `certificate_authority`; compare it before you take it"));
+        }
+    }
+    let Some(endpoint) = &live.endpoint else {
+        return Ok(());
+    };
+    let host = ["https://", "http://"]
+        .iter()
+        .find_map(|scheme| endpoint.strip_prefix(scheme));
+    if host.is_some_and(|host| !host.is_empty()) {
+        return Ok(());
+    }
+    let message = format!("the pin `{endpoint}` is malformed: a URL is needed, `https://HOST`");
+    Err(ShapeError::new(path.key("endpoint"), message))
+}
+
 fn check_live(live: &Live, path: &ValuePath) -> Result<(), ShapeError> {
     let Live {
         recorded,
@@ -341,6 +368,9 @@ fn check_live(live: &Live, path: &ValuePath) -> Result<(), ShapeError> {
         .filter(|(is, _)| *is)
         .map(|(_, name)| *name)
         .collect();
+    if let Some(kubernetes) = kubernetes {
+        check_pins(kubernetes, &path.key("kubernetes"))?;
+    }
     let hint = "write exactly one of `recorded`, `assumed`, `world` and `kubernetes`";
     match named.as_slice() {
         [_] => Ok(()),

@@ -8,7 +8,8 @@ use crate::drive::{ActionCall, Interrupt};
 use crate::kubernetes::{Reads, Writes};
 use crate::live::{ApiSource, LiveReader as _, ThroughApis};
 use crate::store::lock::{
-    BothLocks, ClusterLock, FileLock, LeaseAround, LeaseLock, LeaseTimes, LockContent, LockError,
+    BothLocks, ClusterLock, FileLock, LeaseAround, LeaseLock, LeaseSeen, LeaseTimes, LockContent,
+    LockError,
 };
 use stairway_core::journal::Claim;
 use stairway_core::model::{Observation, Timestamp};
@@ -50,6 +51,58 @@ pub struct ApiTarget {
     pub clock: Clock,
 }
 
+/// What the lock of a cluster says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LockSeen {
+    /// What is known of runs on the cluster; none where there never was one.
+    pub left: Option<LockContent>,
+    /// Who holds it now; none when nobody does.
+    pub holder: Option<LockHolder>,
+}
+
+/// Who holds the lock of a cluster now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LockHolder {
+    /// `user@host pid`, or what somebody else wrote.
+    pub holder: String,
+    /// Since when; none where that is not told.
+    pub since: Option<Timestamp>,
+    /// For which run; empty before it has a name, and none where that is not told.
+    pub run: Option<String>,
+}
+
+impl LockHolder {
+    fn of(content: LockContent) -> Self {
+        Self {
+            holder: content.holder,
+            since: Some(content.acquired_at),
+            run: Some(content.run),
+        }
+    }
+
+    /// Returns who holds a lease. The id of the lock file is that of a dead process when no process holds the file.
+    fn by_lease(seen: &LeaseSeen, id: &str, held: bool, now: Timestamp) -> Option<Self> {
+        let dead = !held && !id.is_empty() && seen.id() == id;
+        let ended = seen.ends().is_some_and(|ends| ends < now);
+        if seen.holder.is_empty() || dead || ended {
+            return None;
+        }
+        match seen
+            .content
+            .clone()
+            .filter(|content| !content.id.is_empty())
+        {
+            Some(content) => Some(Self::of(content)),
+            // Where a name was written over, the time is that of the holder before.
+            None => Some(Self {
+                holder: seen.holder.clone(),
+                since: seen.since.filter(|_| seen.content.is_none()),
+                run: None,
+            }),
+        }
+    }
+}
+
 impl LiveTarget {
     /// Returns the part that a world simulates: all of it, or what stands for AWS.
     pub const fn world(&self) -> &WorldTarget {
@@ -79,23 +132,31 @@ impl LiveTarget {
         }
     }
 
-    /// Returns what the lock says, and whether somebody holds it.
+    /// Returns what the lock says, and who holds it.
     ///
     /// # Errors
     /// It cannot be read.
-    pub fn lock_content(&self) -> Result<(Option<LockContent>, bool), LockError> {
+    pub fn lock_seen(&self) -> Result<LockSeen, LockError> {
         let path = self.file();
         let (left, held) = (FileLock::read(&path)?, FileLock::is_held(&path)?);
+        let here = left.clone().filter(|_| held).map(LockHolder::of);
         match self {
-            Self::World(_) => Ok((left, held)),
+            Self::World(_) => Ok(LockSeen { left, holder: here }),
             Self::Apis(apis) => {
                 let seen = apis.lease(quiet(), Arc::new(|| false)).read()?;
-                let taken = seen.as_ref().is_some_and(|seen| !seen.holder.is_empty());
-                let content = match (left, seen.and_then(|seen| seen.content)) {
+                let id = left.as_ref().map_or("", |left| left.id.as_str());
+                let there = seen
+                    .as_ref()
+                    .and_then(|seen| LockHolder::by_lease(seen, id, held, (apis.clock)()));
+                let left = match (left, seen.and_then(|seen| seen.content)) {
                     (Some(file), Some(lease)) => Some(LockContent::merged(file, lease)),
                     (file, lease) => lease.or(file),
                 };
-                Ok((content, held || taken))
+                // Without the lease nothing is begun, whatever the file says.
+                Ok(LockSeen {
+                    left,
+                    holder: there,
+                })
             }
         }
     }
@@ -245,5 +306,95 @@ impl Actuator for ApiActuator {
             done.store(true, Ordering::SeqCst);
             claim
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: i64 = 1_000;
+
+    fn content(id: &str) -> LockContent {
+        LockContent {
+            format_version: 1,
+            kind: "ClusterLock".to_owned(),
+            id: id.to_owned(),
+            holder: "ana@laptop 7".to_owned(),
+            acquired_at: Timestamp::from_unix(100),
+            run: "run-1".to_owned(),
+            plan: "sha256:plan".to_owned(),
+            seq: 3,
+            head: "head".to_owned(),
+            consumed: Vec::new(),
+        }
+    }
+
+    fn lease(holder: &str, id: Option<&str>, renewed: i64) -> LeaseSeen {
+        LeaseSeen {
+            holder: holder.to_owned(),
+            since: Some(Timestamp::from_unix(100)),
+            renewed: Some(Timestamp::from_unix(renewed)),
+            seconds: Some(300),
+            content: id.map(content),
+        }
+    }
+
+    #[test]
+    fn only_who_may_go_on_holds_the_lease() {
+        let own = ("ana@laptop 7", Some("run-1"), Some(100));
+        let rows = [
+            (
+                "it is held and renewed",
+                lease("ana@laptop 7 a", Some("a"), 900),
+                ("b", false),
+                Some(own),
+            ),
+            (
+                "its process is alive",
+                lease("ana@laptop 7 a", Some("a"), 900),
+                ("a", true),
+                Some(own),
+            ),
+            (
+                "its process on this machine died",
+                lease("ana@laptop 7 a", Some("a"), 900),
+                ("a", false),
+                None,
+            ),
+            (
+                "it was released",
+                lease("", Some("a"), 900),
+                ("b", false),
+                None,
+            ),
+            (
+                "it ended",
+                lease("ana@laptop 7 a", Some("a"), 500),
+                ("b", false),
+                None,
+            ),
+            (
+                "another name was written over it",
+                lease("bob", Some(""), 900),
+                ("a", false),
+                Some(("bob", None, None)),
+            ),
+            (
+                "another tool took it",
+                lease("bob", None, 900),
+                ("a", true),
+                Some(("bob", None, Some(100))),
+            ),
+        ];
+        for (sentence, seen, (id, held), expected) in rows {
+            let holder = LockHolder::by_lease(&seen, id, held, Timestamp::from_unix(NOW));
+            let expected = expected.map(|(holder, run, since)| LockHolder {
+                holder: holder.to_owned(),
+                since: since.map(Timestamp::from_unix),
+                run: run.map(str::to_owned),
+            });
+            assert_eq!(holder, expected, "{sentence}");
+        }
     }
 }

@@ -48,6 +48,16 @@ pub struct PinError {
 }
 
 impl Access {
+    /// Returns the beginning of a kubectl command about this cluster, as it is typed: kubectl looks into another
+    /// kubeconfig than the fleet's, and at another context, unless it is told.
+    pub fn kubectl(&self) -> String {
+        format!(
+            "kubectl --kubeconfig {} --context {}",
+            word(&self.shown),
+            word(&self.context)
+        )
+    }
+
     /// Returns what tells this cluster from others.
     pub fn identity(&self) -> Identity {
         let joined = self.authority.concat();

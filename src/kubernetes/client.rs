@@ -89,7 +89,15 @@ impl Client {
         }
         let kube = {
             let _inside = runtime.enter();
-            kube::Client::try_from(config).map_err(|error| failed(chain(&error)))?
+            // What a server sends is judged later; this is about what the kubeconfig holds.
+            kube::Client::try_from(config).map_err(|error| Broken {
+                trouble: Trouble::Refused,
+                why: format!(
+                    "the certificates in `{}` cannot be used: {}",
+                    access.shown,
+                    chain(&error)
+                ),
+            })?
         };
         Ok(Self { runtime, kube })
     }
@@ -272,7 +280,19 @@ fn sent(error: &kube::Error) -> Broken {
         (false, true) => Trouble::Identity,
         (false, false) => Trouble::Cut,
     };
-    Broken { trouble, why }
+    Broken {
+        trouble,
+        why: without_layers(&why).to_owned(),
+    }
+}
+
+/// Leaves out the names of the layers of the client, which tell a person nothing.
+fn without_layers(why: &str) -> &str {
+    let why = why.strip_prefix("ServiceError: ").unwrap_or(why);
+    let inner = why
+        .strip_prefix("client error (")
+        .and_then(|rest| rest.split_once("): "));
+    inner.map_or(why, |(_, inner)| inner)
 }
 
 /// An error with its causes, each once.

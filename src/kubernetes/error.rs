@@ -1,6 +1,7 @@
 //! Why a call to the Kubernetes API did not give what was asked for.
 
 use serde_json::Value;
+use stairway_core::plan::wire::Failure;
 
 /// What went wrong, as far as a caller must tell it apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,27 +57,32 @@ pub struct CallError {
     pub retry_after: Option<u32>,
     /// Messages of the causes that the server gave.
     pub causes: Vec<String>,
-    /// The context by which the cluster was reached, for hints.
-    pub context: String,
+    /// How kubectl reaches the same cluster, for hints: `kubectl --kubeconfig FILE --context NAME`.
+    pub kubectl: String,
 }
 
 impl std::fmt::Display for CallError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} failed: ", self.attempt)?;
-        if let Some(status) = self.status {
-            write!(f, "the API server answered {status}: ")?;
-        }
-        f.write_str(&self.message)?;
-        for cause in self.causes.iter().filter(|cause| **cause != self.message) {
-            write!(f, "; {cause}")?;
-        }
-        Ok(())
+        write!(f, "{} failed: {}", self.attempt, self.reason())
     }
 }
 
 impl std::error::Error for CallError {}
 
 impl CallError {
+    /// Returns why it failed, without what was attempted: the same words for all calls that fail alike.
+    pub fn reason(&self) -> String {
+        let mut text = match self.status {
+            Some(status) => format!("the API server answered {status}: {}", self.message),
+            None => self.message.clone(),
+        };
+        for cause in self.causes.iter().filter(|cause| **cause != self.message) {
+            text.push_str("; ");
+            text.push_str(cause);
+        }
+        text
+    }
+
     /// Returns true when a change that was asked for may have happened all the same.
     pub const fn in_doubt(&self) -> bool {
         match self.trouble {
@@ -108,24 +114,48 @@ impl CallError {
         )
     }
 
+    /// Returns what kind of failure it is where the cluster was to be read: a server that is another one is refused,
+    /// and one that does not answer, or not to us, leaves facts unread.
+    pub const fn failure(&self) -> Failure {
+        match self.trouble {
+            Trouble::Identity => Failure::Refused,
+            Trouble::Unreachable
+            | Trouble::Unauthorized
+            | Trouble::Throttled
+            | Trouble::Server
+            | Trouble::Timeout
+            | Trouble::Cut
+            | Trouble::Garbled
+            | Trouble::TooLarge
+            | Trouble::Stale
+            | Trouble::Gone
+            | Trouble::Forbidden => Failure::Unread,
+            Trouble::NotFound
+            | Trouble::Conflict
+            | Trouble::AlreadyExists
+            | Trouble::Budget
+            | Trouble::Refused => Failure::Error,
+        }
+    }
+
     /// Returns what to do about it, as a command where there is one.
     pub fn hint(&self) -> Option<String> {
-        let context = crate::kubernetes::access::word(&self.context);
+        let kubectl = &self.kubectl;
         match self.trouble {
             Trouble::Forbidden => Some(format!(
-                "`kubectl --context {context} auth can-i --list` shows what the identity may do; `stairway template rbac plan` and `apply` print the roles that stairway needs"
+                "`{kubectl} auth can-i --list` shows what the identity may do; `stairway template rbac plan` and `apply` print the roles that stairway needs"
             )),
             Trouble::Unauthorized => Some(format!(
-                "get fresh credentials (for EKS: `aws sts get-caller-identity`), then try `kubectl --context {context} version`"
+                "get fresh credentials (for EKS: `aws sts get-caller-identity`), then try `{kubectl} version`"
             )),
             Trouble::Unreachable
             | Trouble::Timeout
             | Trouble::Throttled
             | Trouble::Server
             | Trouble::Cut
-            | Trouble::Garbled => Some(format!("`kubectl --context {context} get --raw /readyz`")),
+            | Trouble::Garbled => Some(format!("`{kubectl} get --raw /readyz`")),
             Trouble::Identity => Some(format!(
-                "compare with `aws eks describe-cluster --name NAME --query cluster.certificateAuthority`; the context is {context}"
+                "compare the authority with `aws eks describe-cluster --name NAME --query cluster.certificateAuthority`; what the kubeconfig says: `{kubectl} config view --minify`"
             )),
             Trouble::NotFound
             | Trouble::Gone

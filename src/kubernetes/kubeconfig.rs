@@ -1,8 +1,9 @@
 //! A kubeconfig: one context by its name. The file decides where credentials go, so what is not understood is refused.
 
-use super::access::Access;
+use super::access::{Access, word};
 use super::credentials::{Credentials, Secret};
 use crate::files;
+use crate::render::RenderError;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
@@ -102,8 +103,18 @@ fn read(context: &str, source: &KubeconfigSource) -> Result<Access, Wrong> {
         });
     }
     let mut known: Vec<String> = Vec::new();
+    let alone = candidates.len() == 1;
     for path in candidates {
         let file = load(path, source.planned.as_deref())?;
+        let missing = missing(&file);
+        // Files of one `$KUBECONFIG` complete each other.
+        if alone && !missing.is_empty() {
+            let lists: Vec<String> = missing.iter().map(|key| format!("`{key}`")).collect();
+            return Err(damaged(
+                path,
+                &format!("it has no list {}", lists.join(" and no list ")),
+            ));
+        }
         if let Some(entry) = named(&file, "contexts", context, path)? {
             return access(context, &file, entry, path);
         }
@@ -125,30 +136,88 @@ fn load(path: &Path, planned: Option<&Path>) -> Result<Value, Wrong> {
     let full = files::canonicalize(path).map_err(|error| wrong(error.to_string()))?;
     // The folder too may be named by a link.
     let planned = planned.map(|top| files::canonicalize(top).unwrap_or_else(|_| top.to_owned()));
-    if planned.is_some_and(|planned| full.starts_with(planned)) {
-        return Err(Wrong {
-            why: format!(
-                "`{shown}` is inside of the repository that is planned, and a change under review must not say where credentials go"
-            ),
-            hint: Some("keep the kubeconfig outside of it, e.g. in ~/.kube".to_owned()),
-        });
+    if let Some(planned) = planned {
+        let is_inside = full.starts_with(&planned);
+        if is_inside || leads_through(path, &planned) {
+            let how = if is_inside {
+                "is inside of"
+            } else {
+                "leads through a link inside of"
+            };
+            return Err(Wrong {
+                why: format!(
+                    "`{shown}` {how} the repository that is planned, and a change under review must not say where credentials go"
+                ),
+                hint: Some("keep the kubeconfig outside of it, e.g. in ~/.kube".to_owned()),
+            });
+        }
     }
     let text =
         files::read_text(&full, KUBECONFIG_BYTES_MAX).map_err(|error| wrong(error.to_string()))?;
     let mut documents = crate::render::parse_yaml(&text, &shown.to_string())
-        .map_err(|error| wrong(format!("`{shown}` cannot be read: {}", first_line(&error))))?;
+        .map_err(|error| damaged(path, &broken_at(&error)))?;
     match (documents.pop(), documents.is_empty()) {
+        (None, _) => Err(damaged(path, "it is empty")),
         (Some(file @ Value::Object(_)), true) => Ok(file),
-        (Some(_) | None, _) => Err(wrong(format!(
+        (Some(_), _) => Err(wrong(format!(
             "`{shown}` is no kubeconfig: one mapping is expected"
         ))),
     }
 }
 
-/// Errors of YAML quote the line that they are about, and a line of a kubeconfig may be a credential.
-fn first_line(error: &dyn std::fmt::Display) -> String {
-    let text = error.to_string();
-    text.lines().next().unwrap_or_default().to_owned()
+/// A path of links is longer than this in no system (Linux, `MAXSYMLINKS`).
+const LINKS_MAX: usize = 40;
+
+/// Returns true when a name on the way to a file stands in `planned`: whoever changes the repository then chooses the
+/// file, wherever it lies.
+fn leads_through(path: &Path, planned: &Path) -> bool {
+    let mut path = path.to_owned();
+    for _ in 0..LINKS_MAX {
+        let stands_inside = |name: &Path| {
+            let folder = files::canonicalize(&files::parent_of(name));
+            folder.is_ok_and(|folder| folder.starts_with(planned))
+        };
+        let names = path.ancestors().filter(|name| name.file_name().is_some());
+        if names.into_iter().any(stands_inside) {
+            return true;
+        }
+        match files::link_target(&path) {
+            Some(target) => path = files::parent_of(&path).join(target),
+            None => return false,
+        }
+    }
+    true
+}
+
+/// A file that is not all there, or was written over.
+fn damaged(path: &Path, how: &str) -> Wrong {
+    let shown = path.display();
+    Wrong {
+        why: format!("the kubeconfig `{shown}` is damaged: {how}"),
+        hint: Some(
+            "was it cut off while it was written? Write it again, for EKS: `aws eks update-kubeconfig --name NAME --alias NAME`"
+                .to_owned(),
+        ),
+    }
+}
+
+/// Errors of YAML quote the line that they are about, and a line of a kubeconfig may be a credential: the place and the
+/// first line of what is wrong must do.
+fn broken_at(error: &RenderError) -> String {
+    let message = error.message.lines().next().unwrap_or_default();
+    match (error.line, error.column) {
+        (Some(line), Some(column)) => format!("line {line}, column {column}: {message}"),
+        (_, _) => message.to_owned(),
+    }
+}
+
+/// Every kubeconfig that names a context has these; a file that was cut off has not all of them.
+const LISTS: [&str; 3] = ["clusters", "contexts", "users"];
+
+/// Returns the lists that a file does not have.
+fn missing(file: &Value) -> Vec<&'static str> {
+    let there = |key: &&'static str| !file.get(*key).is_some_and(Value::is_array);
+    LISTS.into_iter().filter(there).collect()
 }
 
 fn list<'v>(file: &'v Value, key: &str) -> impl Iterator<Item = &'v Value> + use<'v> {
@@ -220,7 +289,14 @@ fn access(context: &str, file: &Value, entry: &Value, path: &Path) -> Result<Acc
     }
     let authority = match data(&cluster, "certificate-authority", &folder)? {
         None => Vec::new(),
-        Some(pem) => certificates(&pem)?,
+        Some(pem) => certificates(&pem).map_err(|Wrong { why, .. }| Wrong {
+            why: format!("`{shown}`, cluster `{}`: {why}", text(inner, "cluster").unwrap_or_default()),
+            hint: Some(format!(
+                "write the context again, for EKS: `aws eks update-kubeconfig --name NAME --alias {} --kubeconfig {}`",
+                word(context),
+                word(&shown)
+            )),
+        })?,
     };
     Ok(Access {
         context: context.to_owned(),
@@ -286,12 +362,46 @@ fn certificates(pem: &[u8]) -> Result<Vec<Vec<u8>>, Wrong> {
         let der = STANDARD
             .decode(compact)
             .map_err(|_| wrong("the certificate authority is no PEM"))?;
+        let number = found.len() + 1;
+        whole(&der).map_err(|why| {
+            wrong(format!(
+                "certificate {number} of the certificate authority cannot be read: {why}"
+            ))
+        })?;
         found.push(der);
     }
     if found.is_empty() {
         return Err(wrong("the certificate authority holds no certificate"));
     }
     Ok(found)
+}
+
+/// Says why this is no certificate by its frame: one DER sequence, all of it and nothing behind it (X.690, 8.1.3).
+fn whole(der: &[u8]) -> Result<(), String> {
+    const SEQUENCE: u8 = 0x30;
+    const LONG_FORM: u8 = 0x80;
+    let no_certificate = || "it is no certificate".to_owned();
+    let [SEQUENCE, first, rest @ ..] = der else {
+        return Err(no_certificate());
+    };
+    let (length, body) = if *first < LONG_FORM {
+        (usize::from(*first), rest)
+    } else {
+        let digits = usize::from(*first - LONG_FORM);
+        let (length, body) = rest.split_at_checked(digits).ok_or_else(no_certificate)?;
+        // A certificate has a few KB; a length of more than four bytes is none.
+        if digits > 4 {
+            return Err(no_certificate());
+        }
+        let length = length
+            .iter()
+            .fold(0, |sum, byte| (sum << 8) | usize::from(*byte));
+        (length, body)
+    };
+    if body.len() == length {
+        return Ok(());
+    }
+    Err(format!("{} of its {length} bytes are there", body.len()))
 }
 
 fn credentials(user: &Value, folder: &Path) -> Result<Credentials, Wrong> {

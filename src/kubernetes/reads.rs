@@ -503,7 +503,7 @@ impl Reads {
             retry_after: retry_after.or(said.retry_after),
             message: said.message,
             causes: said.causes,
-            context: self.0.access.context.clone(),
+            kubectl: self.0.access.kubectl(),
         }
     }
 
@@ -515,7 +515,7 @@ impl Reads {
             message: why.to_owned(),
             retry_after: None,
             causes: Vec::new(),
-            context: self.0.access.context.clone(),
+            kubectl: self.0.access.kubectl(),
         }
     }
 
@@ -646,7 +646,7 @@ fn broken_call(attempt: &str, access: &Access, broken: Broken) -> CallError {
         message,
         retry_after: None,
         causes: Vec::new(),
-        context: access.context.clone(),
+        kubectl: access.kubectl(),
     }
 }
 

@@ -6,6 +6,7 @@ use crate::files::FileError;
 use crate::kubernetes::{CallError, KubeconfigError, PinError};
 use crate::render::RenderError;
 use stairway_core::model::clusterconfig::ConfigError;
+use stairway_core::plan::wire::Failure;
 
 /// Why there is no picture of a live cluster.
 #[derive(Debug, thiserror::Error)]
@@ -146,6 +147,27 @@ pub(crate) fn without_hint(error: &RenderError) -> String {
 }
 
 impl LiveError {
+    /// Returns what kind of failure it is: another cluster, one that does not answer, or an error.
+    pub fn failure(&self) -> Failure {
+        match self {
+            Self::Pinned(_) | Self::Elsewhere { .. } => Failure::Refused,
+            Self::Kubernetes(error) => error.failure(),
+            Self::Unreadable(_)
+            | Self::Unparsable(_)
+            | Self::WrongKind { .. }
+            | Self::Format { .. }
+            | Self::Shape { .. }
+            | Self::Contradiction { .. }
+            | Self::Count { .. }
+            | Self::Config { .. }
+            | Self::OutsideRoot { .. }
+            | Self::World(_)
+            | Self::NotThereYet { .. }
+            | Self::Kubeconfig(_)
+            | Self::NotGiven => Failure::Error,
+        }
+    }
+
     /// Returns what to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {

@@ -341,6 +341,7 @@ pub(super) fn read_config(
         name: request.name.clone().unwrap_or_else(|| config.clone()),
         error: format!("Reading the config `{config}` failed: {error}"),
         hint: respell(&error, &spelled),
+        ..ClusterError::default()
     })?;
     let inputs = Inputs {
         config,
@@ -414,6 +415,7 @@ pub(super) fn render_failure(name: Option<&str>, error: &RenderError) -> Cluster
         name: name.unwrap_or(&error.entry).to_owned(),
         error: without_hint(error),
         hint: error.hint.clone(),
+        ..ClusterError::default()
     }
 }
 

@@ -40,6 +40,7 @@ pub fn plan_cluster(
                     config.name
                 ),
                 hint: Some(format!("leave it out with `--exclude {}`", loaded.name)),
+                ..ClusterError::default()
             });
         }
     };
@@ -48,6 +49,7 @@ pub fn plan_cluster(
             name: loaded.name.clone(),
             error: "The live side was not read".to_owned(),
             hint: None,
+            ..ClusterError::default()
         });
     };
     let mut inputs = loaded.inputs.clone();

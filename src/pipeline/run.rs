@@ -223,7 +223,15 @@ fn one_request<T>(
             read.configs.len()
         );
         let hint = Some("leave `name` out of the fleet file, or split the config".to_owned());
-        return vec![failed(ClusterError { name, error, hint }, notes)];
+        return vec![failed(
+            ClusterError {
+                name,
+                error,
+                hint,
+                ..ClusterError::default()
+            },
+            notes,
+        )];
     }
     let mut live = both.live;
     let mut reports = Vec::new();
@@ -247,8 +255,15 @@ fn one_request<T>(
         let live = match wanted.then(|| from(live.take())).transpose() {
             Ok(live) => live,
             Err(error) => {
-                let (hint, error) = (error.hint(), error.to_string());
-                reports.push(failed(ClusterError { name, error, hint }, Vec::new()));
+                let (failure, hint) = (error.failure(), error.hint());
+                let error = error.to_string();
+                let error = ClusterError {
+                    name,
+                    error,
+                    hint,
+                    failure,
+                };
+                reports.push(failed(error, Vec::new()));
                 continue;
             }
         };
@@ -361,7 +376,12 @@ fn unique<T>(
         let name = report.name.clone();
         let error = format!("Two configs are called `{name}`: `{first}` and `{config}`");
         let hint = Some("give each a `name` of its own in the fleet file".to_owned());
-        report.outcome = Some(Err(ClusterError { name, error, hint }));
+        report.outcome = Some(Err(ClusterError {
+            name,
+            error,
+            hint,
+            ..ClusterError::default()
+        }));
     } else {
         taken.insert(report.name.clone(), config.to_owned());
     }

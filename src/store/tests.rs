@@ -121,6 +121,7 @@ fn a_draft_writes_the_bytes_of_the_wire_type() {
             name: "c".to_owned(),
             error: "no".to_owned(),
             hint: None,
+            ..ClusterError::default()
         }],
         summary: Summary {
             upgrade: 2,

@@ -27,6 +27,7 @@ mod runs;
 mod scenarios;
 mod secrets;
 mod served;
+mod served_ends;
 mod stops;
 mod support;
 mod template;

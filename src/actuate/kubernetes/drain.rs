@@ -19,8 +19,8 @@ use super::{APPLY_ROLE, DrainPace, PLAN_ROLE, said, stopped};
 use crate::actuate::claim;
 use crate::actuate::output::Output;
 use crate::drive::Interrupt;
-use crate::kubernetes::{CallError, Reads, Trouble, Writes};
-use node::{NodeDrain, NodeEnd};
+use crate::kubernetes::{CallError, Trouble, Writes};
+use node::{Failure, NodeDrain, NodeEnd};
 use pods::Left;
 use serde_json::Value;
 use stairway_core::journal::Claim;
@@ -63,6 +63,8 @@ enum Halt {
     /// Pods are left.
     Left {
         pods: Vec<Left>,
+        /// Nodes whose pods were never seen, and why.
+        unseen: Vec<(String, String)>,
         unreached: Vec<String>,
         timed_out: bool,
     },
@@ -225,7 +227,7 @@ impl Drain<'_> {
         names: &[String],
     ) -> Result<(), Halt> {
         let queue = Mutex::new(names.iter().cloned().collect::<VecDeque<String>>());
-        let ends: Mutex<Vec<(NodeEnd, Duration)>> = Mutex::new(Vec::new());
+        let ends: Mutex<Vec<(String, NodeEnd, Duration)>> = Mutex::new(Vec::new());
         let before = *waited;
         let (lines, heard) = channel();
         let threads = self.asked.parallel.clamp(1, PARALLEL_MAX).min(names.len());
@@ -250,32 +252,33 @@ impl Drain<'_> {
         floor: &Floor<'_>,
         ears: &Ears<'_>,
         waited: &mut Duration,
-        ends: Vec<(NodeEnd, Duration)>,
+        ends: Vec<(String, NodeEnd, Duration)>,
         unreached: Vec<String>,
     ) -> Result<(), Halt> {
-        let (mut left, mut failed) = (Vec::new(), Vec::new());
-        for (end, spent) in ends {
+        let (mut left, mut unseen, mut failed) = (Vec::new(), Vec::new(), Vec::new());
+        for (name, end, spent) in ends {
             *waited = (*waited).max(spent);
             match end {
                 NodeEnd::Empty | NodeEnd::Stopped => {}
                 NodeEnd::Left(mut pods) => left.append(&mut pods),
+                NodeEnd::Unseen(why) => unseen.push((name, why)),
                 NodeEnd::Failed(why) => failed.push(why),
             }
         }
         if ears.is_stopped() {
             return Err(Halt::Stopped);
         }
-        failed.sort();
-        failed.dedup();
         if !failed.is_empty() {
-            return Err(Halt::Failed(some(&failed)));
+            return Err(Halt::Failed(alike(failed)));
         }
-        if left.is_empty() && unreached.is_empty() {
+        if left.is_empty() && unseen.is_empty() && unreached.is_empty() {
             return Ok(());
         }
+        unseen.sort();
         left.sort_by(|one, other| one.order().cmp(&other.order()));
         Err(Halt::Left {
             pods: left,
+            unseen,
             unreached,
             timed_out: floor.is_late(*waited),
         })
@@ -327,6 +330,7 @@ impl Drain<'_> {
             ),
             Halt::Left {
                 mut pods,
+                unseen,
                 unreached,
                 timed_out,
             } => {
@@ -340,7 +344,7 @@ impl Drain<'_> {
                 } else {
                     String::new()
                 };
-                let what = sentence(&pods, &unreached);
+                let what = sentence(&pods, &unseen, &unreached);
                 let see = self.see(&pods);
                 claim(
                     false,
@@ -358,28 +362,63 @@ impl Drain<'_> {
         let Some((namespace, name)) = first.and_then(|budget| budget.split_once('/')) else {
             return String::new();
         };
-        let context = stairway_core::model::shell_word(&context(self.writes.reads()));
-        format!("; see: kubectl --context {context} -n {namespace} describe pdb {name}")
+        let kubectl = self.writes.reads().access().kubectl();
+        format!("; see: {kubectl} -n {namespace} describe pdb {name}")
     }
 }
 
-fn context(reads: &Reads) -> String {
-    reads.access().context.clone()
+/// Returns failures of nodes in words, those for one reason once.
+fn alike(mut failed: Vec<Failure>) -> String {
+    failed.sort_by(|one, other| one.words.cmp(&other.words));
+    let mut told: Vec<(Failure, usize)> = Vec::new();
+    for one in failed {
+        match told
+            .iter_mut()
+            .find(|(known, _)| known.reason == one.reason)
+        {
+            Some((_, more)) => *more += 1,
+            None => told.push((one, 0)),
+        }
+    }
+    let words: Vec<String> = told
+        .into_iter()
+        .map(|(one, more)| match more {
+            0 => one.words,
+            1 => format!("{} (and so on 1 more node)", one.words),
+            more => format!("{} (and so on {more} more nodes)", one.words),
+        })
+        .collect();
+    some(&words)
 }
 
-fn sentence(pods: &[Left], unreached: &[String]) -> String {
+/// Returns nodes in words.
+fn of_nodes(names: &[String]) -> String {
+    let plural = if names.len() == 1 { "" } else { "s" };
+    format!("node{plural} {}", some(names))
+}
+
+fn sentence(pods: &[Left], unseen: &[(String, String)], unreached: &[String]) -> String {
     let mut parts = Vec::new();
     if !pods.is_empty() {
-        let words: Vec<String> = pods.iter().map(Left::to_string).collect();
         let verb = if pods.len() == 1 {
             "pod is"
         } else {
             "pods are"
         };
-        parts.push(format!("{} {verb} left: {}", pods.len(), some(&words)));
+        let words = pods::in_words(pods, NAMES_MAX);
+        parts.push(format!("{} {verb} left: {words}", pods.len()));
+    }
+    if let Some((_, why)) = unseen.first() {
+        let names: Vec<String> = unseen.iter().map(|(name, _)| format!("`{name}`")).collect();
+        parts.push(format!(
+            "the pods of {} could not be looked at ({})",
+            of_nodes(&names),
+            why.trim_end_matches('.')
+        ));
     }
     if !unreached.is_empty() {
-        parts.push(format!("not begun: nodes {}", some(unreached)));
+        let names: Vec<String> = unreached.iter().map(|name| format!("`{name}`")).collect();
+        parts.push(format!("not begun: {}", of_nodes(&names)));
     }
     parts.join("; ")
 }
@@ -397,7 +436,7 @@ fn work(
     floor: &Floor<'_>,
     before: Duration,
     queue: &Mutex<VecDeque<String>>,
-    ends: &Mutex<Vec<(NodeEnd, Duration)>>,
+    ends: &Mutex<Vec<(String, NodeEnd, Duration)>>,
     lines: &Sender<String>,
 ) {
     let mut waited = before;
@@ -415,7 +454,7 @@ fn work(
         }
         ends.lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .push((end, spent));
+            .push((name, end, spent));
     }
 }
 

@@ -80,10 +80,11 @@ pub(super) fn patch(
         );
     }
     let (all, mut written, mut vanished) = (nodes.len(), 0, 0);
+    let (plural, were) = if all == 1 { ("", "was") } else { ("s", "were") };
     for (name, node) in nodes {
         if interrupted() == Interrupt::Twice {
             return stopped(format!(
-                "stopped before node `{name}`: {written} of {all} nodes of nodegroup `{group}` were changed"
+                "stopped before node `{name}`: {written} of {all} node{plural} of nodegroup `{group}` {were} changed"
             ));
         }
         match change_one(writes, &name, node, change) {
@@ -100,20 +101,22 @@ pub(super) fn patch(
                 return claim(
                     false,
                     format!(
-                        "{written} of {all} nodes of nodegroup `{group}` were changed; then: {}",
+                        "{written} of {all} node{plural} of nodegroup `{group}` {were} changed; then: {}",
                         said(&error, APPLY_ROLE)
                     ),
                 );
             }
         }
     }
-    let mut words = format!("changed {written} of {all} nodes of nodegroup `{group}`");
+    let mut words = format!("changed {written} of {all} node{plural} of nodegroup `{group}`");
     let so_already = all - written - vanished;
     if so_already > 0 {
-        words.push_str(&format!("; {so_already} were so already"));
+        let were = if so_already == 1 { "was" } else { "were" };
+        words.push_str(&format!("; {so_already} {were} so already"));
     }
     if vanished > 0 {
-        words.push_str(&format!("; {vanished} are gone"));
+        let are = if vanished == 1 { "is" } else { "are" };
+        words.push_str(&format!("; {vanished} {are} gone"));
     }
     claim(true, words)
 }

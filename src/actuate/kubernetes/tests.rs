@@ -325,7 +325,7 @@ fn a_node_that_vanished_meanwhile_is_no_failure() {
         });
     });
     assert!(claim.ok, "{}", claim.said);
-    says(&claim.said, &["changed 1 of 2", "1 are gone"]);
+    says(&claim.said, &["changed 1 of 2", "1 is gone"]);
 }
 
 #[test]
@@ -443,9 +443,8 @@ fn a_budget_that_never_frees_ends_a_drain_with_pods_nodes_and_budgets() {
         &claim.said,
         &[
             "draining nodegroup `blue` failed after 100 s: 2 pods are left: ",
-            "`shop/web-1` on node `node-a`, held by the disruption budget `shop/web` (The disruption budget web needs ",
-            "`shop/web-2` on node `node-b`",
-            "Its nodes stay cordoned; see: kubectl --context small -n shop describe pdb web",
+            "`shop/web-1` on node `node-a`, `shop/web-2` on node `node-b`, each, held by the disruption budget `shop/web` (The disruption budget web needs ",
+            "Its nodes stay cordoned; see: kubectl --kubeconfig kubeconfig --context small -n shop describe pdb web",
         ],
     );
     let said = lines
@@ -634,6 +633,67 @@ fn a_pod_that_does_not_end_is_named_with_its_finalizers() {
         &lines.join("\n"),
         &["pod shop/free-1 on node node-a is still terminating"],
     );
+}
+
+#[test]
+fn pods_that_a_server_which_is_away_hides_are_not_seen_and_its_error_is_told_once() {
+    let mut world = world();
+    if let Known::Value(pods) = &mut world.cluster.pods {
+        for number in 3..13 {
+            let owner = Some("ReplicaSet/free-6c8d7");
+            pods.push(pod(&format!("free-{number}"), "node-a", owner, "free"));
+        }
+    }
+    let stage = Stage::of(world, Role::Admin);
+    let hold = json!({"metadata": {"finalizers": ["example.com/hold"]}});
+    for number in 3..13 {
+        let name = format!("free-{number}");
+        let pod = Object::within(Resource::PODS, "shop", &name);
+        let patched = stage
+            .writes()
+            .patch(&pod, crate::kubernetes::Patch::Merge, &hold);
+        patched.expect("patched");
+    }
+    let mut body = drain_body(200);
+    body["gracePeriodSeconds"] = json!(0);
+    let mut evicted = 0;
+    let (claim, lines) = drain(&stage, ticking(), body, |line| {
+        evicted += u32::from(line.starts_with("evicting pod shop/free-"));
+        if evicted == 12 {
+            evicted = 0;
+            stage.strike(DoorFault::of("*/pods*", Trouble::Unwell(503)));
+        }
+        Interrupt::None
+    });
+    assert!(!claim.ok, "{lines:#?}");
+    says(
+        &claim.said,
+        &[
+            "pods are left: ",
+            "each (not seen any more, it may have gone: the API server answered 503",
+        ],
+    );
+    assert!(!claim.said.contains("still terminating"), "{}", claim.said);
+    let told = claim.said.matches("503").count();
+    assert_eq!(told, 1, "{}", claim.said);
+}
+
+#[test]
+fn nodes_whose_pods_nobody_could_list_are_not_drained() {
+    let stage = Stage::new();
+    let mut body = drain_body(100);
+    // What is asked for before the first eviction is not what is tested here.
+    body["barePods"] = json!(true);
+    stage.strike(DoorFault::of("*/pods*", Trouble::Unwell(503)));
+    let (claim, lines) = drain(&stage, ticking(), body, |_| Interrupt::None);
+    assert!(!claim.ok, "{}: {lines:#?}", claim.said);
+    says(
+        &claim.said,
+        &[
+            "the pods of nodes `node-a`; `node-b` could not be looked at (the API server answered 503",
+        ],
+    );
+    assert_eq!(stage.count("create", "pods/eviction", 201), 0);
 }
 
 #[test]

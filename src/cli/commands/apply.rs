@@ -1,7 +1,7 @@
 //! `stairway apply`
 
 use crate::approvals::{OwnerPolicy, PolicySource};
-use crate::cli::carry::{Carried, Carry, digest_start, exit_of, face, hint_for};
+use crate::cli::carry::{Carried, Carry, digest_start, exit_of, face, hint_for, resumable};
 use crate::cli::error::CliError;
 use crate::cli::exit_code;
 use crate::cli::request::{ApplyRequest, PlanScope, RunManner};
@@ -13,7 +13,11 @@ use crate::drive::live::Target as _;
 use crate::drive::target::LiveTarget;
 use crate::render::WorkerMode;
 use crate::store;
+use crate::store::StoreError;
+use crate::store::disk::RealDisk;
+use crate::store::journal::JournalFile;
 use stairway_core::approve::{Refusal, check_plan};
+use stairway_core::journal::{Fold, StepPhase, fold};
 use stairway_core::next::{Manner, admit, same_cluster};
 use stairway_core::plan::wire::Plan;
 use stairway_core::verify::health_of;
@@ -35,7 +39,7 @@ pub(crate) fn run(session: &mut Session<'_>, request: &ApplyRequest) -> Result<u
     }
     let sides = subject.sides(session, &request.scope)?;
     pins(&sides, &subject.plan)?;
-    let target = sides.target(session, &subject.plan)?;
+    let target = sides.target(session, &subject)?;
     if let Some(id) = &request.unlock {
         return unlock(session, &target, id);
     }
@@ -64,6 +68,7 @@ pub(crate) fn run(session: &mut Session<'_>, request: &ApplyRequest) -> Result<u
     // Where nobody kept the observation, every ailment counts as new.
     let pinned = store::read_observed(&subject.dir, &plan).ok();
     let baseline = pinned.as_ref().and_then(health_of).unwrap_or_default();
+    let named = subject.clone();
     let carry = Carry {
         manner: Manner {
             no_wait: request.manner.no_wait,
@@ -78,13 +83,12 @@ pub(crate) fn run(session: &mut Session<'_>, request: &ApplyRequest) -> Result<u
         asked: &request.manner,
         resume: request.resume,
         adopt: request.adopt,
-        fleet: request.scope.fleet.clone(),
         overridden: skipped,
         takes_back: None,
     };
     let mut carried = carry.out(session)?;
     let_go(session, &mut carried);
-    tell(session, carried.finish.how, &plan, &request.scope);
+    tell(session, carried.finish.how, &named);
     Ok(exit_of(carried.finish.how))
 }
 
@@ -115,15 +119,9 @@ fn gate_of(
     })
 }
 
-/// The fleet as it was named, for commands in hints.
-pub(super) fn fleet_option(scope: &PlanScope) -> String {
-    let named = scope.fleet.as_ref();
-    named.map_or_else(String::new, |file| format!(" --fleet {}", file.display()))
-}
-
 /// Says what to do next.
-pub(super) fn tell(session: &mut Session<'_>, how: How, plan: &Plan, scope: &PlanScope) {
-    if let Some(hint) = hint_for(how, plan, scope.fleet.as_deref()) {
+pub(super) fn tell(session: &mut Session<'_>, how: How, subject: &Subject) {
+    if let Some(hint) = hint_for(how, subject) {
         session.terminal.hint(&hint);
     }
 }
@@ -195,19 +193,20 @@ fn dry(
     gate: &Gate,
 ) -> Result<u8, CliError> {
     let plan = &subject.plan;
-    let read = |why: String| CliError::user(format!("Reading the cluster failed: {why}"));
+    let read = |why: String| {
+        CliError::unread(format!(
+            "Reading the cluster failed, and nothing was done: {why}"
+        ))
+    };
     let observed = target.observe().map_err(read)?;
     let now = target.now().map_err(read)?;
-    let mut text = format!("Would apply plan {}:\n{}\n\n", plan.id, face(plan));
-    for (number, step) in plan.steps.iter().enumerate() {
-        let mark = if step.irreversible {
-            "  no way back"
-        } else {
-            ""
-        };
-        text.push_str(&format!("  {:>3}  {}{mark}\n", number + 1, step.id));
-    }
+    let folded = journal(subject, request.adopt)?;
+    let text = listed(subject, &folded, request);
     session.terminal.data(&text)?;
+    if let Err(error) = resumable(subject, &folded, request.resume, request.adopt) {
+        error.print(session.terminal);
+        return Ok(error.exit_code());
+    }
     // A run that goes on has changed the cluster itself; its journal is looked at when it does.
     let admitted = if request.resume || request.adopt {
         same_cluster(plan, &observed)
@@ -215,10 +214,8 @@ fn dry(
         admit(plan, &observed, now)
     };
     if let Err(refusal) = admitted {
-        let error = refused(format!("It would be refused: {}", refusal.why)).hint(format!(
-            "plan again from what is live: `stairway plan {} --out plans`",
-            plan.name
-        ));
+        let error = refused(format!("It would be refused: {}", refusal.why))
+            .hint(format!("plan again from what is live: `{}`", subject.again));
         error.print(session.terminal);
         return Ok(if refusal.unknown {
             exit_code::INCOMPLETE
@@ -234,12 +231,79 @@ fn dry(
         return Ok(exit_code::DONE);
     }
     session.terminal.hint(&format!(
-        "`stairway apply {}{} --approve={}` does it",
+        "`stairway apply {}{}{} --approve={}` does it",
         plan.id,
-        fleet_option(&request.scope),
+        subject.words,
+        manner_words(request),
         digest_start(plan)
     ));
     Ok(exit_code::DONE)
+}
+
+/// The options that say how a run begins, as they were given.
+fn manner_words(request: &ApplyRequest) -> String {
+    let given = [
+        (request.resume, " --resume"),
+        (request.adopt, " --adopt"),
+        (request.manner.no_wait, " --no-wait"),
+        (request.skip_waves, " --dangerously-skip-waves"),
+    ];
+    given
+        .iter()
+        .filter_map(|(holds, word)| holds.then_some(*word))
+        .collect()
+}
+
+/// Returns what the plan's journal knows; with `adopt`, one that cannot be believed knows nothing.
+fn journal(subject: &Subject, adopt: bool) -> Result<Fold, CliError> {
+    let plan = &subject.plan;
+    match JournalFile::open(RealDisk, &subject.dir, &plan.digest) {
+        Ok((_, known)) => Ok(fold(plan, &known.events)),
+        Err(StoreError::Journal { .. }) if adopt => Ok(fold(plan, &[])),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Returns the plan's face and the steps that a run would carry out: of one that goes on, those that are left.
+fn listed(subject: &Subject, folded: &Fold, request: &ApplyRequest) -> String {
+    let plan = &subject.plan;
+    let goes_on = folded.run.as_ref().filter(|_| request.resume);
+    let mut text = match goes_on {
+        Some(run) => format!("Would go on with run {run}:\n{}\n\n", face(plan)),
+        None => format!("Would apply plan {}:\n{}\n\n", plan.id, face(plan)),
+    };
+    let done = |place: usize| {
+        let phase = folded.steps.get(place).map(|step| &step.phase);
+        // Without a whole journal nothing counts before it is seen.
+        let believed = goes_on.is_some() && !request.adopt;
+        believed && matches!(phase, Some(StepPhase::Observed { .. }))
+    };
+    let is_done: Vec<bool> = (0..plan.steps.len()).map(done).collect();
+    if goes_on.is_some() {
+        let (number, of) = (
+            is_done.iter().filter(|done| **done).count(),
+            plan.steps.len(),
+        );
+        let plural = if of == 1 { "step is" } else { "steps are" };
+        text.push_str(&format!("{number} of {of} {plural} done; what is left:\n"));
+    }
+    let left = plan.steps.iter().enumerate().zip(is_done);
+    for ((place, step), _) in left.filter(|(_, done)| !done) {
+        let phase = folded.steps.get(place).map(|step| &step.phase);
+        let mark = match phase.filter(|_| goes_on.is_some()) {
+            Some(StepPhase::InDoubt { .. }) => "  in doubt: it is looked at first",
+            Some(StepPhase::Returned { .. }) => "  begun: it is looked at first",
+            Some(StepPhase::Failed { .. }) => "  failed: it is looked at first",
+            Some(StepPhase::NotStarted | StepPhase::Observed { .. }) | None => "",
+        };
+        let back = if step.irreversible {
+            "  no way back"
+        } else {
+            ""
+        };
+        text.push_str(&format!("  {:>3}  {}{back}{mark}\n", place + 1, step.id));
+    }
+    text
 }
 
 fn unlock(session: &mut Session<'_>, target: &LiveTarget, id: &str) -> Result<u8, CliError> {

@@ -100,9 +100,7 @@ impl Found {
 
     fn report(self) -> CheckReport {
         let mut codes = vec![exit_code::DONE];
-        if !self.errors.is_empty() {
-            codes.push(exit_code::ERROR);
-        }
+        codes.extend(exit_code::of_failed(&self.errors));
         let mut clusters = Vec::with_capacity(self.checked.len());
         for one in self.checked {
             codes.extend(one.codes);

@@ -89,6 +89,7 @@ fn differences(loaded: &Loaded, catalog: &Catalog) -> Result<Vec<Difference>, Cl
                 loaded.name
             ),
             hint: Some(format!("leave it out with `--exclude {}`", loaded.name)),
+            ..ClusterError::default()
         }),
     }
 }

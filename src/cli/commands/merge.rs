@@ -47,7 +47,7 @@ pub(crate) fn run(session: &mut Session<'_>, request: &MergeArgs) -> Result<u8, 
         draft.write_file(&cwd.join(path))?;
     }
     let exit = draft.exit;
-    let failed = !draft.errors.is_empty();
+    let failed = exit_code::of_failed(&draft.errors);
     if request.format != PlanFormat::Json || review::needs_plans(&request.review) {
         draft.clusters = as_plans(draft.clusters)?;
     }
@@ -58,8 +58,7 @@ pub(crate) fn run(session: &mut Session<'_>, request: &MergeArgs) -> Result<u8, 
     }
     Ok(match (request.detailed_exitcode, failed) {
         (true, _) => exit,
-        (false, true) => exit_code::ERROR,
-        (false, false) => exit_code::DONE,
+        (false, failed) => failed.unwrap_or(exit_code::DONE),
     })
 }
 

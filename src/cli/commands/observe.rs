@@ -64,6 +64,7 @@ fn observed(loaded: &Loaded) -> Result<Observation, ClusterError> {
                 loaded.name
             ),
             hint: Some(format!("leave it out with `--exclude {}`", loaded.name)),
+            ..ClusterError::default()
         }),
     }
 }

@@ -13,6 +13,7 @@ use stairway_core::model::{Observation, canonical_bytes};
 use stairway_core::plan::wire::{ClusterError, Summary};
 use stairway_core::plan::{Planned, exit_facts, lapsed};
 use stairway_core::report::{Sheet, plan_markdown, plan_table, planset_html, planset_markdown};
+use std::path::Path;
 
 /// Plans the way from what is live to what git asks for.
 ///
@@ -65,8 +66,8 @@ pub(crate) fn run(session: &mut Session<'_>, request: &PlanRequest) -> Result<u8
     written?;
     (draft.waves, draft.partial) = (waves, partial);
     finish(&mut draft, errors, codes);
-    let exit = draft.exit;
-    let failed = !draft.errors.is_empty();
+    let (exit, planned) = (draft.exit, draft.clusters.len());
+    let failed = exit_code::of_failed(&draft.errors);
     let only_lapsed = exit == exit_code::BLOCKED && draft.summary.blocked == 0;
     if let Some(out) = &out {
         draft.write_file(&out.join(SET_FILE))?;
@@ -77,18 +78,24 @@ pub(crate) fn run(session: &mut Session<'_>, request: &PlanRequest) -> Result<u8
     let whole = review::whole(&request.review, request.out.as_deref());
     print_set(session, request.format, &request.review, whole, draft)?;
     if let Some(out) = &request.out {
-        session
-            .terminal
-            .say(&format!("Wrote the plans to {}", out.display()));
+        session.terminal.say(&told_written(planned, out));
     }
     if request.detailed_exitcode && only_lapsed {
         tell_lapsed(session, &lapsed);
     }
     Ok(match (request.detailed_exitcode, failed) {
         (true, _) => exit,
-        (false, true) => exit_code::ERROR,
-        (false, false) => exit_code::DONE,
+        (false, failed) => failed.unwrap_or(exit_code::DONE),
     })
+}
+
+/// Says what was written: where no cluster got a plan, that is the set of errors alone.
+fn told_written(planned: usize, out: &Path) -> String {
+    if planned == 0 {
+        let set = out.join(SET_FILE);
+        return format!("No plan was made; {} holds none", set.display());
+    }
+    format!("Wrote the plans to {}", out.display())
 }
 
 /// More expired decisions than this are a number on stderr; the plans name all.
@@ -114,9 +121,7 @@ fn tell_lapsed(session: &mut Session<'_>, lapsed: &[String]) {
 
 /// Puts a set into its order, with what failed and the code that it gives.
 fn finish(draft: &mut SetDraft, errors: Vec<ClusterError>, mut codes: Vec<u8>) {
-    if !errors.is_empty() {
-        codes.push(exit_code::ERROR);
-    }
+    codes.extend(exit_code::of_failed(&errors));
     draft.errors = errors;
     draft.exit = exit_code::strongest(codes);
     draft.clusters.sort_by(|(a, _), (b, _)| a.cmp(b));

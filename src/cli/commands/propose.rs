@@ -3,7 +3,6 @@
 mod target;
 
 use crate::cli::error::CliError;
-use crate::cli::exit_code;
 use crate::cli::request::PlanRequest;
 use crate::cli::session::Session;
 use crate::overlay::{Overlay, patch_place};
@@ -61,13 +60,7 @@ pub(crate) fn run(session: &mut Session<'_>, request: &PlanRequest) -> Result<u8
         let (_, name) = patch_place(path, &session.ambient.cwd);
         session.terminal.data(&patch(Some(before), after, &name))?;
     }
-    let failed = !errors.is_empty();
-    session.fail(errors);
-    Ok(if failed {
-        exit_code::ERROR
-    } else {
-        exit_code::DONE
-    })
+    Ok(session.fail(errors))
 }
 
 /// What is said about one cluster on stderr.
@@ -136,6 +129,7 @@ fn propose(
         name: name.clone(),
         error,
         hint,
+        ..ClusterError::default()
     };
     let plan = &planned.plan;
     if let Some(to) = request.options.to {
@@ -236,6 +230,7 @@ fn add(
                 hint: Some(format!(
                     "propose them one after the other, this one next: `stairway plan {name} … --propose`"
                 )),
+                ..ClusterError::default()
             });
         }
         patches.insert(full, Patched { before, after });
@@ -299,6 +294,7 @@ impl Cluster<'_> {
             hint: Some(format!(
                 "`stairway render {config}` shows what it renders to; edit it by hand"
             )),
+            ..ClusterError::default()
         }
     }
 

@@ -56,6 +56,7 @@ fn shown(loaded: &Loaded, live: bool) -> Result<(String, Vec<Value>), ClusterErr
                 loaded.name
             ),
             hint: Some("leave `--as-live` out".to_owned()),
+            ..ClusterError::default()
         }),
         (Config::Eks(_) | Config::EksAnywhere(_), _) => Ok((file, loaded.documents.clone())),
     }

@@ -1,6 +1,6 @@
 //! `stairway rollback`
 
-use super::apply::{fleet_option, let_go, policy, tell};
+use super::apply::{let_go, policy, tell};
 use crate::actuate::StepFiles;
 use crate::cli::ambient::Ambient;
 use crate::cli::args::PlanFormat;
@@ -39,13 +39,15 @@ const PLANS_FOLDER: &str = "plans";
 pub(crate) fn run(session: &mut Session<'_>, request: &RollbackRequest) -> Result<u8, CliError> {
     let subject = Subject::open(session, &request.scope)?;
     let sides = subject.sides(session, &request.scope)?;
-    let mut target = sides.target(session, &subject.plan)?;
+    let mut target = sides.target(session, &subject)?;
     let (_, journal) = JournalFile::open(RealDisk, &subject.dir, &subject.plan.digest)?;
     let folded = fold(&subject.plan, &journal.events);
-    begun(&subject.plan, &folded)?;
-    let observed = target
-        .observe()
-        .map_err(|why| CliError::user(format!("Reading the cluster failed: {why}")))?;
+    begun(&subject, &folded)?;
+    let observed = target.observe().map_err(|why| {
+        CliError::unread(format!(
+            "Reading the cluster failed, and nothing was done: {why}"
+        ))
+    })?;
     let way = way_back(&subject, &sides, &folded, &observed, session.catalog)?;
     if let Some(fault) = way
         .planned
@@ -83,19 +85,20 @@ pub(crate) fn run(session: &mut Session<'_>, request: &RollbackRequest) -> Resul
         (true, Some(out)) => take(session, request, subject, target, way, &out),
         (true | false, kept) => {
             session.terminal.say("Nothing was done.");
-            let (fleet, back) = (fleet_option(&request.scope), &way.planned.plan);
+            let (words, back) = (&subject.words, &way.planned.plan);
             let (of, digest) = (&subject.plan.id, digest_start(back));
             session.terminal.hint(&match (kept, &target) {
                 (Some(_), _) => format!(
-                    "`stairway apply {}{fleet} --approve={digest}` takes the way back",
-                    back.id
+                    "`stairway apply {}{} --approve={digest}` takes the way back",
+                    back.id,
+                    back_words(request)
                 ),
                 // Its clock goes on, and with it the digest of a plan that nobody keeps.
                 (None, LiveTarget::Apis(_)) => format!(
-                    "`stairway rollback {of}{fleet} --out {PLANS_FOLDER}` keeps this plan; then apply it by its id"
+                    "`stairway rollback {of}{words} --out {PLANS_FOLDER}` keeps this plan; then apply it by its id"
                 ),
                 (None, LiveTarget::World(_)) => {
-                    format!("`stairway rollback {of}{fleet} --approve={digest}` takes the way back")
+                    format!("`stairway rollback {of}{words} --approve={digest}` takes the way back")
                 }
             });
             Ok(exit_code::DONE)
@@ -127,13 +130,13 @@ fn confirmable(request: &RollbackRequest, of: &Plan, way: &Plan) -> Result<(), C
     Ok(())
 }
 
-fn begun(plan: &Plan, folded: &Fold) -> Result<(), CliError> {
-    let id = &plan.id;
+fn begun(subject: &Subject, folded: &Fold) -> Result<(), CliError> {
+    let (id, words) = (&subject.plan.id, &subject.words);
     if folded.run.is_none() || !folded.touched() {
         return Err(refused(format!(
             "Rolling `{id}` back failed: no run of it has done anything"
         ))
-        .hint(format!("`stairway status {id}`")));
+        .hint(format!("`stairway status {id}{words}`")));
     }
     if let Some((Ending::RolledBack, why)) = &folded.ending {
         return Err(refused(format!(
@@ -212,6 +215,13 @@ fn show(session: &mut Session<'_>, request: &RollbackRequest, way: &Undo) -> Res
     Ok(())
 }
 
+/// The way back is kept where `--out` says, and by default where the plan that it undoes is not.
+fn back_words(request: &RollbackRequest) -> String {
+    let mut scope = request.scope.clone();
+    scope.dir.clone_from(&request.out);
+    scope.words()
+}
+
 /// Takes the way back, and writes into the first journal that its run was undone.
 fn take(
     session: &mut Session<'_>,
@@ -231,6 +241,12 @@ fn take(
     };
     let pinned = store::read_observed(&out.join(&plan.id), &plan).ok();
     let baseline = pinned.as_ref().and_then(health_of).unwrap_or_default();
+    let back = Subject {
+        dir: out.join(&plan.id),
+        plan: plan.clone(),
+        words: back_words(request),
+        again: undone.again.clone(),
+    };
     let carry = Carry {
         manner: Manner {
             no_wait: request.manner.no_wait,
@@ -238,17 +254,13 @@ fn take(
             expires: None,
             baseline: Some(baseline),
         },
-        subject: Subject {
-            dir: out.join(&plan.id),
-            plan: plan.clone(),
-        },
+        subject: back.clone(),
         target,
         files: StepFiles::new(),
         requirements,
         asked: &request.manner,
         resume: false,
         adopt: false,
-        fleet: request.scope.fleet.clone(),
         overridden: None,
         takes_back: Some(undone.plan.digest.clone()),
     };
@@ -257,7 +269,7 @@ fn take(
         close(&undone, &plan, &mut carried)?;
     }
     let_go(session, &mut carried);
-    tell(session, carried.finish.how, &plan, &request.scope);
+    tell(session, carried.finish.how, &back);
     Ok(exit_of(carried.finish.how))
 }
 

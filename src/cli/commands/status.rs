@@ -7,70 +7,132 @@ use crate::cli::request::StatusRequest;
 use crate::cli::session::Session;
 use crate::cli::subject::Subject;
 use crate::drive::live::Target as _;
+use crate::drive::target::LiveTarget;
 use crate::store::disk::RealDisk;
 use crate::store::journal::{JOURNAL_FILE, JournalFile};
-use stairway_core::journal::fold;
-use stairway_core::report::{LockView, StatusView, status_json, status_table};
+use serde_json::Value;
+use stairway_core::journal::{Fold, Journal, fold};
+use stairway_core::report::{
+    LockView, StatusView, status_json, status_set_json, status_set_table, status_table,
+};
 
-/// Says how far the run of a plan is, from its journal.
+/// Says how far the run of a plan is, from its journal; of several plans, which run and which do not.
 ///
 /// # Errors
 /// There is no such plan, or its journal cannot be believed.
 pub(crate) fn run(session: &mut Session<'_>, request: &StatusRequest) -> Result<u8, CliError> {
+    let several = Subject::several(session, &request.scope)?;
+    if several.len() > 1 {
+        return list(session, request, &several);
+    }
     let subject = Subject::open(session, &request.scope)?;
-    let (_, journal) = JournalFile::open(RealDisk, &subject.dir, &subject.plan.digest)?;
-    let folded = fold(&subject.plan, &journal.events);
+    let told = Told::read(&subject)?;
     // The journal alone tells enough; the cluster's own clock and lock tell more, where they are known.
     let target = subject
         .sides(session, &request.scope)
         .ok()
-        .and_then(|sides| sides.target(session, &subject.plan).ok());
-    let mut now = folded
-        .last_at
-        .unwrap_or(session.ambient.now)
-        .max(session.ambient.now);
-    let mut lock = None;
-    if let Some(mut target) = target {
-        // A lock that cannot be read now is looked at again by the next run.
-        let (left, held) = target.lock_content().unwrap_or_default();
-        let own = left
-            .as_ref()
-            .and_then(|left| left.run_of(&subject.plan.digest));
-        if let Some(own) = own.filter(|own| own.seq > folded.seq) {
-            session.terminal.warn(&format!(
-                "the cluster's lock knows of {} events of run {}, and the journal has {}: it is lost or behind",
-                own.seq, own.run, folded.seq
-            ));
-        }
-        now = target.now().unwrap_or(now);
-        lock = left.filter(|_| held);
+        .and_then(|sides| sides.target(session, &subject).ok());
+    let mut view = told.view(session, &subject);
+    if let Some(target) = target {
+        look(session, &subject, target, &mut view);
     }
-    let lock = lock
-        .filter(|content| content.plan == subject.plan.digest)
-        .map(|content| LockView {
-            holder: content.holder,
-            since: content.acquired_at,
-            run: content.run,
-        });
-    let place = subject.dir.join(JOURNAL_FILE);
-    let shown = place.strip_prefix(&session.ambient.cwd).unwrap_or(&place);
-    let view = StatusView {
-        plan: &subject.plan,
-        fold: &folded,
-        now,
-        torn: journal.torn.as_ref(),
-        lock,
-        journal: Some(shown.display().to_string()),
+    let text = match request.format {
+        DiffFormat::Table => status_table(&view, &session.look()),
+        DiffFormat::Json => shown(&status_json(&view)),
     };
-    match request.format {
-        DiffFormat::Table => {
-            let text = status_table(&view, &session.look());
-            session.terminal.data(&text)?;
-        }
-        DiffFormat::Json => {
-            let text = serde_json::to_string_pretty(&status_json(&view)).unwrap_or_default();
-            session.terminal.data(&format!("{text}\n"))?;
+    session.terminal.data(&text)?;
+    Ok(exit_code::DONE)
+}
+
+/// What a plan's journal says.
+struct Told {
+    fold: Fold,
+    journal: Journal,
+}
+
+impl Told {
+    fn read(subject: &Subject) -> Result<Self, CliError> {
+        let (_, journal) = JournalFile::open(RealDisk, &subject.dir, &subject.plan.digest)?;
+        Ok(Self {
+            fold: fold(&subject.plan, &journal.events),
+            journal,
+        })
+    }
+
+    fn view<'v>(&'v self, session: &Session<'_>, subject: &'v Subject) -> StatusView<'v> {
+        let place = subject.dir.join(JOURNAL_FILE);
+        let shown = place.strip_prefix(&session.ambient.cwd).unwrap_or(&place);
+        let now = session.ambient.now;
+        StatusView {
+            plan: &subject.plan,
+            fold: &self.fold,
+            now: self.fold.last_at.unwrap_or(now).max(now),
+            torn: self.journal.torn.as_ref(),
+            lock: None,
+            looked: false,
+            words: subject.words.clone(),
+            journal: Some(shown.display().to_string()),
         }
     }
+}
+
+/// Adds what the cluster itself knows: its time, and who has its lock.
+fn look(
+    session: &mut Session<'_>,
+    subject: &Subject,
+    mut target: LiveTarget,
+    view: &mut StatusView<'_>,
+) {
+    view.now = target.now().unwrap_or(view.now);
+    let seen = match target.lock_seen() {
+        Ok(seen) => seen,
+        Err(error) => {
+            session.terminal.warn(&format!(
+                "whether the run goes on is not known, for the cluster's lock could not be read: {error}"
+            ));
+            return;
+        }
+    };
+    let left = seen.left.as_ref();
+    let own = left.and_then(|left| left.run_of(&subject.plan.digest));
+    if let Some(own) = own.filter(|own| own.seq > view.fold.seq) {
+        session.terminal.warn(&format!(
+            "the cluster's lock knows of {} events of run {}, and the journal has {}: it is lost or behind",
+            own.seq, own.run, view.fold.seq
+        ));
+    }
+    view.looked = true;
+    view.lock = seen.holder.map(|holder| LockView {
+        holder: holder.holder,
+        since: holder.since,
+        run: holder.run,
+    });
+}
+
+/// Lists several plans by their journals; nobody's lock is looked at.
+fn list(
+    session: &mut Session<'_>,
+    request: &StatusRequest,
+    subjects: &[Subject],
+) -> Result<u8, CliError> {
+    let told: Vec<Told> = subjects
+        .iter()
+        .map(Told::read)
+        .collect::<Result<_, CliError>>()?;
+    let views: Vec<StatusView<'_>> = told
+        .iter()
+        .zip(subjects)
+        .map(|(told, subject)| told.view(session, subject))
+        .collect();
+    let text = match request.format {
+        DiffFormat::Table => status_set_table(&views, &session.look()),
+        DiffFormat::Json => shown(&status_set_json(&views)),
+    };
+    session.terminal.data(&text)?;
     Ok(exit_code::DONE)
+}
+
+fn shown(value: &Value) -> String {
+    let text = serde_json::to_string_pretty(value).unwrap_or_default();
+    format!("{text}\n")
 }

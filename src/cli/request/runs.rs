@@ -7,6 +7,7 @@ use crate::cli::args::{
     StatusArgs,
 };
 use crate::cli::error::CliError;
+use crate::pipeline::{quoted, typed};
 use stairway_world::Misbehaviour;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -18,6 +19,8 @@ pub struct PlanScope {
     pub plan: String,
     /// Where plans are.
     pub folders: Vec<PathBuf>,
+    /// The same, as it was named.
+    pub dir: Option<PathBuf>,
     /// The fleet file.
     pub fleet: Option<PathBuf>,
     /// The config.
@@ -30,6 +33,47 @@ pub struct PlanScope {
     pub ext_vars: BTreeMap<String, String>,
     /// Top-level arguments for jsonnet.
     pub tlas: BTreeMap<String, String>,
+}
+
+impl PlanScope {
+    /// Returns the options that lead another command to the same plan and its cluster, as they are typed and each
+    /// after a blank: ` --fleet FILE`.
+    pub fn words(&self) -> String {
+        let mut words = options(&[("--dir", &self.dir), ("--fleet", &self.fleet)]);
+        words.push_str(&options(&[("--config", &self.config)]));
+        words.push_str(&self.of_config());
+        words
+    }
+
+    /// Returns the command that plans the cluster again, as it is typed.
+    pub fn plan_again(&self, name: &str) -> String {
+        let subject = match &self.config {
+            Some(config) => quoted(&config.to_string_lossy()),
+            None => quoted(name),
+        };
+        let folder = self
+            .dir
+            .clone()
+            .unwrap_or_else(|| PathBuf::from(PLANS_FOLDER));
+        let fleet = options(&[("--fleet", &self.fleet)]);
+        let (own, out) = (self.of_config(), options(&[("--out", &Some(folder))]));
+        format!("stairway plan {subject}{fleet}{own}{out}")
+    }
+
+    fn of_config(&self) -> String {
+        // Variables for jsonnet are left out: one may be a secret, and hints end in logs.
+        options(&[("--live", &self.live), ("--root", &self.root)])
+    }
+}
+
+/// Returns options with their files, each after a blank; what was not given is left out.
+fn options(given: &[(&str, &Option<PathBuf>)]) -> String {
+    let given = given
+        .iter()
+        .filter_map(|(option, path)| Some((option, path.as_ref()?)));
+    given
+        .map(|(option, path)| format!(" {}", typed(option, &path.to_string_lossy())))
+        .collect()
 }
 
 /// How a run is done.
@@ -112,10 +156,11 @@ fn scope(args: PlanScopeArgs, ambient: &Ambient) -> Result<PlanScope, CliError> 
         ext_str,
         tla_str,
     } = args;
-    let folder = dir.unwrap_or_else(|| PathBuf::from(PLANS_FOLDER));
+    let folder = dir.clone().unwrap_or_else(|| PathBuf::from(PLANS_FOLDER));
     Ok(PlanScope {
         plan,
         folders: vec![ambient.cwd.join(folder)],
+        dir,
         fleet,
         config,
         live,

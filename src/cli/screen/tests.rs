@@ -343,3 +343,31 @@ fn a_reader_that_went_away_is_no_error_and_a_full_disk_is() {
         assert_eq!(screen.finish(&finish, 0).is_ok(), fine, "{kind:?}");
     }
 }
+
+#[test]
+fn what_is_shown_of_the_time_never_falls_back() {
+    let (mut shown, err) = still(false);
+    // A world's clock may be behind this machine's: the first word counts.
+    shown.tell(time(-500));
+    shown.show(&step_began(0, 1, 720));
+    shown.tick(Duration::from_secs(20));
+    shown.show(&waiting("real time goes on"));
+    // The cluster's clock stood still meanwhile: nobody could read it.
+    shown.tell(time(-500));
+    shown.show(&waiting("nobody reads the clock"));
+    shown.tell(time(-490));
+    shown.show(&waiting("it is behind what was shown"));
+    shown.tell(time(-400));
+    shown.show(&waiting("it has caught up"));
+    let stamps: Vec<String> = err
+        .text()
+        .lines()
+        .filter_map(|line| line.get(11..19).map(str::to_owned))
+        .collect();
+    assert_eq!(
+        stamps,
+        ["11:51:40", "11:52:00", "11:52:00", "11:52:00", "11:53:20"],
+        "{}",
+        err.text()
+    );
+}

@@ -583,7 +583,7 @@ pub struct Partial {
 }
 
 /// A cluster that got no plan.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ClusterError {
     /// The cluster or its config.
     pub name: String,
@@ -592,6 +592,31 @@ pub struct ClusterError {
     /// The hint, a command or an edit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// What kind of failure it is; left out for a plain error.
+    #[serde(default, skip_serializing_if = "Failure::is_plain")]
+    pub failure: Failure,
+}
+
+/// What kind of failure keeps a cluster from its plan: each kind has its exit code.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Failure {
+    /// An error.
+    #[default]
+    Error,
+    /// The cluster that was found is another one than is meant: it was left alone.
+    Refused,
+    /// The cluster did not answer, or not to us: its facts are unread.
+    Unread,
+}
+
+impl Failure {
+    /// Returns true for an error that is nothing more.
+    pub const fn is_plain(&self) -> bool {
+        matches!(self, Self::Error)
+    }
 }
 
 impl Plan {

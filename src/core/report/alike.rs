@@ -79,6 +79,7 @@ mod tests {
             name: name.to_owned(),
             error: text.to_owned(),
             hint: Some(format!("stairway render clusters/{name}.jsonnet")),
+            ..ClusterError::default()
         }
     }
 

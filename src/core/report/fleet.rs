@@ -142,7 +142,13 @@ pub(super) fn errors(errors: &[ClusterError], page: &mut Page) {
     page.gap();
     let title = format!("{} got no plan", count(errors.len(), "cluster"));
     page.line(page.look.paint(Ink::Bad, &title));
-    for ClusterError { name, error, hint } in errors {
+    for ClusterError {
+        name,
+        error,
+        hint,
+        failure: _,
+    } in errors
+    {
         page.say(2, Ink::Strong, name);
         page.block(4, Ink::Plain, error);
         if let Some(hint) = hint {

@@ -55,7 +55,9 @@ pub use markdown::plan_markdown;
 pub use notice::{Notice, notice_markdown, notice_text};
 pub use pages::{codes_markdown, codes_table, explain_code, explain_page, page_markdown};
 pub use picture::ladder_picture;
-pub use status::{LockView, StatusView, status_json, status_table, took};
+pub use status::{
+    LockView, StatusView, status_json, status_set_json, status_set_table, status_table, took,
+};
 pub use style::Look;
 pub use summary::{set_heading, set_summary_line, summary_line};
 pub use terminal::plan_table;

@@ -3,23 +3,29 @@
 //! A journal knows what was intended, claimed and seen; it does not know whether a process is alive.
 //! Where nobody knows, the report says so.
 
-use super::layout::{Page, clean};
+mod commands;
+mod several;
+
+use super::layout::Page;
 use super::style::{Ink, Look};
 use super::table::{Cell, Column, blocks};
 use super::words::count;
 use crate::journal::{Claim, Ending, Fold, StepFold, StepPhase, Torn};
 use crate::model::{Timestamp, say_seconds};
 use crate::plan::wire::{Action, Plan};
+use commands::{ending, go_back, go_on, resume};
 use serde_json::{Value, json};
+pub use several::{status_set_json, status_set_table};
 
 /// The major format version of a status in JSON.
 const STATUS_FORMAT: u32 = 1;
-/// Digits of the digest that confirm a plan on the command line.
-const DIGITS_CONFIRM: usize = 12;
 /// Digits of a run's name that tell it from others in a sentence.
 const RUN_SHOWN: usize = 8;
 /// A terminal narrower than this shows steps as short paragraphs.
 const TABLE_WIDTH_MIN: usize = 76;
+
+/// Why a journal ends without an end where the run does not go on.
+const CUT_OFF: &str = "its journal has no end: it was killed, or it lost the cluster's lock";
 
 /// What a status is made of.
 #[derive(Clone, Debug)]
@@ -34,6 +40,10 @@ pub struct StatusView<'v> {
     pub torn: Option<&'v Torn>,
     /// Who holds the cluster's lock; none when nobody does or nobody looked.
     pub lock: Option<LockView>,
+    /// True when the lock was looked at: a run that does not hold it begins nothing any more.
+    pub looked: bool,
+    /// Options that commands about this plan need, each after a blank: ` --fleet FILE`.
+    pub words: String,
     /// Where the journal is, as it may be shown.
     pub journal: Option<String>,
 }
@@ -43,10 +53,10 @@ pub struct StatusView<'v> {
 pub struct LockView {
     /// `user@host`.
     pub holder: String,
-    /// Since when.
-    pub since: Timestamp,
-    /// For which run.
-    pub run: String,
+    /// Since when; none where that is not told.
+    pub since: Option<Timestamp>,
+    /// For which run; empty before it has a name, and none where that is not told.
+    pub run: Option<String>,
 }
 
 /// Where a run stands.
@@ -54,6 +64,8 @@ pub struct LockView {
 enum RunState {
     NotStarted,
     RunningOrKilled,
+    /// Its journal has no end, and the lock is not its own: nothing goes on.
+    CutOff,
     Paused,
     Stopped,
     Done,
@@ -87,7 +99,7 @@ pub fn took(seconds: u64) -> String {
 /// Returns the status for people: where the run is, each step, what to do next.
 pub fn status_table(view: &StatusView<'_>, look: &Look) -> String {
     let mut page = Page::new(*look);
-    let state = RunState::of(view.fold);
+    let state = RunState::of(view);
     page.say(0, state.ink(), &headline(view));
     remarks(view, &mut page);
     let rows: Vec<Row<'_>> = rows(view);
@@ -112,16 +124,20 @@ pub fn status_json(view: &StatusView<'_>) -> Value {
         now,
         torn,
         lock,
+        looked: _,
+        words: _,
         journal,
     } = view;
-    let state = RunState::of(fold);
+    let state = RunState::of(view);
     let current = fold
         .current()
         .filter(|_| fold.run.is_some() && !fold.is_over());
     let ended_at = (fold.ending.is_some()).then_some(fold.last_at).flatten();
+    let cut_off = CUT_OFF.to_owned();
     let why = match (&fold.ending, &fold.paused) {
         (Some((_, why)), _) => Some(why),
         (None, Some(paused)) => Some(&paused.why),
+        (None, None) if state == RunState::CutOff => Some(&cut_off),
         (None, None) => None,
     };
     json!({
@@ -162,13 +178,15 @@ pub fn status_json(view: &StatusView<'_>) -> Value {
 }
 
 impl RunState {
-    const fn of(fold: &Fold) -> Self {
+    fn of(view: &StatusView<'_>) -> Self {
+        let fold = view.fold;
         match (&fold.run, &fold.ending, &fold.paused) {
             (None, _, _) => Self::NotStarted,
             (Some(_), Some((Ending::Done, _)), _) => Self::Done,
             (Some(_), Some((Ending::RolledBack, _)), _) => Self::RolledBack,
             (Some(_), Some((Ending::Stopped, _)), _) => Self::Stopped,
             (Some(_), None, Some(_)) => Self::Paused,
+            (Some(_), None, None) if view.looked && !holds(view) => Self::CutOff,
             (Some(_), None, None) => Self::RunningOrKilled,
         }
     }
@@ -178,7 +196,7 @@ impl RunState {
             Self::NotStarted => "not-started",
             Self::RunningOrKilled => "running-or-killed",
             Self::Paused => "paused",
-            Self::Stopped => "stopped",
+            Self::Stopped | Self::CutOff => "stopped",
             Self::Done => "done",
             Self::RolledBack => "rolled-back",
         }
@@ -188,7 +206,7 @@ impl RunState {
         match self {
             Self::NotStarted | Self::RunningOrKilled => Ink::Strong,
             Self::Paused | Self::RolledBack => Ink::Caution,
-            Self::Stopped => Ink::Bad,
+            Self::Stopped | Self::CutOff => Ink::Bad,
             Self::Done => Ink::Good,
         }
     }
@@ -356,7 +374,7 @@ fn headline(view: &StatusView<'_>) -> String {
     };
     let ended = ago(fold.last_at);
     let current = fold.current().and_then(|at| fold.steps.get(at));
-    let tail = match (RunState::of(fold), current) {
+    let tail = match (RunState::of(view), current) {
         (RunState::Done, _) => format!("over {ended}, after {}", whole_time(fold)),
         (RunState::RolledBack, _) => format!("rolled back {ended}"),
         (RunState::Paused, _) => {
@@ -374,6 +392,10 @@ fn headline(view: &StatusView<'_>) -> String {
                 format!("stopped before `{}` ({ended})", step.id)
             }
         },
+        (RunState::CutOff, step) => {
+            let place = step.map_or_else(|| "its end".to_owned(), |step| format!("`{}`", step.id));
+            format!("stopped at {place}, last heard of {ended}: {CUT_OFF}")
+        }
         (RunState::RunningOrKilled | RunState::NotStarted, step) => {
             let place = step.map_or_else(|| "its end".to_owned(), |step| format!("`{}`", step.id));
             if is_alive(view) {
@@ -417,10 +439,16 @@ fn seconds_between(from: Timestamp, to: Timestamp) -> u64 {
     u64::try_from(to.seconds_since(from)).unwrap_or(0)
 }
 
+/// Returns true when the run has the cluster's lock.
+fn holds(view: &StatusView<'_>) -> bool {
+    let own = view.fold.run.as_ref();
+    let held = |lock: &LockView| own.is_some() && own == lock.run.as_ref();
+    view.lock.as_ref().is_some_and(held)
+}
+
 /// Returns true when the lock says that this very run goes on.
 fn is_alive(view: &StatusView<'_>) -> bool {
-    let held = |lock: &LockView| view.fold.run.as_ref() == Some(&lock.run);
-    view.lock.as_ref().is_some_and(held) && RunState::of(view.fold) == RunState::RunningOrKilled
+    holds(view) && RunState::of(view) == RunState::RunningOrKilled
 }
 
 /// Says why it stands where it stands, and what is odd.
@@ -452,20 +480,19 @@ fn remarks(view: &StatusView<'_>, page: &mut Page) {
         page.say(0, Ink::Caution, text);
     }
     if let Some(lock) = &view.lock {
-        let (ink, whose) = if fold.run.as_ref() == Some(&lock.run) {
-            (Ink::Faint, "this run".to_owned())
-        } else {
-            let whose = if lock.run.is_empty() {
-                "a run that has not begun yet".to_owned()
-            } else {
-                format!("another run, {}", lock.run)
-            };
-            (Ink::Caution, whose)
+        let (ink, whose) = match lock.run.as_deref() {
+            Some(_) if holds(view) => (Ink::Faint, "this run".to_owned()),
+            Some("") => (Ink::Caution, "a run that has not begun yet".to_owned()),
+            Some(run) => (Ink::Caution, format!("another run, {run}")),
+            None => (Ink::Caution, "something that it does not tell".to_owned()),
         };
-        let text = format!(
-            "{} has held the cluster's lock since {}, for {whose}.",
-            lock.holder, lock.since
-        );
+        let text = match lock.since {
+            Some(since) => format!(
+                "{} has held the cluster's lock since {since}, for {whose}.",
+                lock.holder
+            ),
+            None => format!("{} holds the cluster's lock, for {whose}.", lock.holder),
+        };
         page.say(0, ink, &text);
     }
     if let Some(torn) = view.torn {
@@ -607,10 +634,9 @@ fn note(view: &StatusView<'_>, row: &Row<'_>, same_day: bool) -> String {
     let text = match (&row.fold.phase, row.state) {
         (StepPhase::Observed { facts, .. }, _) => facts.join("; "),
         (StepPhase::Failed { why, .. }, _) => with_claim(why, row.fold.claim.as_ref()),
-        (StepPhase::NotStarted, StepState::InDoubt) => format!(
-            "nobody knows whether it happened; `{}` looks",
-            resume(view.plan)
-        ),
+        (StepPhase::NotStarted, StepState::InDoubt) => {
+            format!("nobody knows whether it happened; `{}` looks", resume(view))
+        }
         (_, StepState::Paused) => paused_note(view),
         (StepPhase::NotStarted, _) => String::new(),
         (StepPhase::InDoubt { at, .. }, StepState::InDoubt) => {
@@ -624,7 +650,7 @@ fn note(view: &StatusView<'_>, row: &Row<'_>, same_day: bool) -> String {
                 format!(
                     "{action}intended at {}, nobody knows whether it happened; `{}` looks",
                     moment(*at, same_day),
-                    resume(view.plan)
+                    resume(view)
                 )
             }
         }
@@ -678,91 +704,6 @@ fn with_claim(why: &str, claim: Option<&Claim>) -> String {
             format!("{why}. The tool said: {}{line}", claim.said)
         }
         Some(_) | None => why.to_owned(),
-    }
-}
-
-/// Says what to do next, and where the journal ends.
-fn ending(view: &StatusView<'_>, page: &mut Page) {
-    page.gap();
-    let later = view.plan.not_now.len();
-    if RunState::of(view.fold) == RunState::Done && later > 0 {
-        let text = format!(
-            "{} held back when the plan was made: plan again with `stairway plan`.",
-            if later == 1 {
-                "1 more step was".to_owned()
-            } else {
-                format!("{later} more steps were")
-            }
-        );
-        page.say(0, Ink::Plain, &text);
-    }
-    // Commands and hashes are there to be copied, so they are never wrapped.
-    let mut command = |title: &str, text: &str| {
-        let line = format!("{title:<12}{}", clean(text, page.look));
-        page.line(line);
-    };
-    if is_alive(view) {
-        let look_again = format!("stairway status {}", view.plan.id);
-        command("Look again:", &look_again);
-    }
-    if let Some(text) = go_on(view) {
-        let begins = view.fold.run.is_none();
-        command(if begins { "To begin:" } else { "To go on:" }, &text);
-    }
-    if let Some(text) = go_back(view) {
-        command("To go back:", &text);
-    }
-    if view.fold.run.is_some() {
-        if let Some(path) = &view.journal {
-            let events = view.fold.seq;
-            command("Journal:", &format!("{path} ({events} events)"));
-        }
-        command("Head:", &view.fold.head);
-    }
-}
-
-fn confirm(plan: &Plan) -> String {
-    let digest = plan.digest.split(':').next_back().unwrap_or_default();
-    digest.chars().take(DIGITS_CONFIRM).collect()
-}
-
-fn resume(plan: &Plan) -> String {
-    format!("stairway apply {} --resume", plan.id)
-}
-
-/// Returns the command that begins or goes on; none when there is nothing to go on with.
-fn go_on(view: &StatusView<'_>) -> Option<String> {
-    let plan = view.plan;
-    if plan.preview || plan.steps.is_empty() {
-        return None;
-    }
-    match RunState::of(view.fold) {
-        RunState::NotStarted => Some(format!(
-            "stairway apply {} --approve={}",
-            plan.id,
-            confirm(plan)
-        )),
-        RunState::RunningOrKilled if is_alive(view) => None,
-        RunState::RunningOrKilled | RunState::Paused | RunState::Stopped => {
-            Some(format!("{} --approve={}", resume(plan), confirm(plan)))
-        }
-        RunState::Done | RunState::RolledBack => None,
-    }
-}
-
-/// Returns the command that takes a run back that left the cluster between two places.
-fn go_back(view: &StatusView<'_>) -> Option<String> {
-    match RunState::of(view.fold) {
-        RunState::RunningOrKilled if is_alive(view) => None,
-        RunState::RunningOrKilled | RunState::Paused | RunState::Stopped if view.fold.touched() => {
-            Some(format!("stairway rollback {}", view.plan.id))
-        }
-        RunState::NotStarted
-        | RunState::RunningOrKilled
-        | RunState::Paused
-        | RunState::Stopped
-        | RunState::Done
-        | RunState::RolledBack => None,
     }
 }
 

@@ -209,6 +209,9 @@ pub(super) struct Toll {
     waiting: u32,
     /// Steps of which not everything is known.
     unread: usize,
+    /// Of these, those whose nodes are unknown, and those whose pods are.
+    unread_nodes: usize,
+    unread_pods: usize,
 }
 
 impl Toll {
@@ -236,6 +239,8 @@ impl Toll {
             };
             *sum = sum.saturating_add(pods.unwrap_or(0));
             toll.unread += usize::from(nodes.is_none() || pods.is_none());
+            toll.unread_nodes += usize::from(nodes.is_none());
+            toll.unread_pods += usize::from(pods.is_none());
         }
         toll
     }
@@ -247,19 +252,42 @@ impl Toll {
             pods: self.pods.saturating_add(other.pods),
             waiting: self.waiting.saturating_add(other.waiting),
             unread: self.unread.saturating_add(other.unread),
+            unread_nodes: self.unread_nodes.saturating_add(other.unread_nodes),
+            unread_pods: self.unread_pods.saturating_add(other.unread_pods),
         }
+    }
+
+    /// Returns how many nodes and pods there are at least; none where nothing of that was read: nobody may take an
+    /// unread number for zero.
+    fn known(self) -> (Option<u32>, Option<u32>) {
+        let known = |number: u32, unread: usize| (number > 0 || unread == 0).then_some(number);
+        (
+            known(self.nodes, self.unread_nodes),
+            known(self.pods, self.unread_pods),
+        )
     }
 
     /// Returns it as a sentence without its subject.
     pub(super) fn text(self) -> String {
-        let nodes = count(self.nodes as usize, "node");
-        let pods = count(self.pods as usize, "pod");
-        let mut text = format!("removes {nodes} and evicts {pods}");
+        let said = |known: Option<u32>, noun: &str| match known {
+            Some(number) => count(number as usize, noun),
+            None => format!("an unknown number of {noun}s"),
+        };
+        let (nodes, pods) = self.known();
+        let mut text = format!(
+            "removes {} and evicts {}",
+            said(nodes, "node"),
+            said(pods, "pod")
+        );
         if self.waiting > 0 {
             let _ = write!(text, ", {}", waits(self.waiting));
         }
-        if self.unread > 0 {
-            let unread = count(self.unread, "step");
+        let unread = count(self.unread, "step");
+        let some_counted =
+            (self.nodes > 0 && self.unread_nodes > 0) || (self.pods > 0 && self.unread_pods > 0);
+        if self.unread > 0 && !some_counted {
+            let _ = write!(text, ", not assessed in {unread}");
+        } else if self.unread > 0 {
             let _ = write!(text, ", and more that could not be assessed in {unread}");
         }
         text
@@ -267,16 +295,21 @@ impl Toll {
 
     /// Returns it in a few words; empty when nobody is disturbed.
     pub(super) fn brief(self) -> String {
+        let (nodes, pods) = self.known();
         let known = disturbs(&Disruption {
-            nodes: Some(self.nodes),
-            pods: Some(self.pods),
+            nodes,
+            pods,
             pdbs: Vec::new(),
             waiting: Some(self.waiting),
         });
-        match (known.is_empty(), self.unread) {
-            (_, 0) => known,
-            (true, unread) => format!("not assessed in {}", count(unread, "step")),
-            (false, unread) => format!("{known}, not assessed in {}", count(unread, "step")),
+        if self.unread == 0 {
+            return known;
+        }
+        let steps = count(self.unread, "step");
+        if known.ends_with("not assessed") {
+            format!("{known} in {steps}")
+        } else {
+            format!("{known}, not assessed in {steps}")
         }
     }
 }
@@ -386,5 +419,54 @@ pub(super) fn action_line(action: &Action) -> String {
             say_seconds(u64::from(wait.at_most)),
             condition_in_words(&wait.condition)
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixtures::hop;
+
+    #[test]
+    fn an_unread_number_is_never_zero() {
+        let of = |nodes: Option<u32>, pods: Option<u32>| {
+            let mut one = hop(30);
+            one.disruption = Disruption {
+                nodes,
+                pods,
+                ..Disruption::default()
+            };
+            one
+        };
+        let table = [
+            (
+                "all is known",
+                vec![of(Some(1), Some(2)), of(Some(0), Some(0))],
+                "removes 1 node and evicts 2 pods",
+                "1 node, 2 pods",
+            ),
+            (
+                "no pods were read",
+                vec![of(Some(8), None), of(Some(0), Some(0))],
+                "removes 8 nodes and evicts an unknown number of pods, not assessed in 1 step",
+                "8 nodes, pods not assessed in 1 step",
+            ),
+            (
+                "pods of some steps were read",
+                vec![of(Some(8), None), of(Some(0), Some(3))],
+                "removes 8 nodes and evicts 3 pods, and more that could not be assessed in 1 step",
+                "8 nodes, 3 pods, not assessed in 1 step",
+            ),
+            (
+                "nothing was read",
+                vec![of(None, None), of(None, None)],
+                "removes an unknown number of nodes and evicts an unknown number of pods, not assessed in 2 steps",
+                "not assessed in 2 steps",
+            ),
+        ];
+        for (sentence, steps, text, brief) in table {
+            assert_eq!(Toll::of(&steps).text(), text, "{sentence}");
+            assert_eq!(Toll::of(&steps).brief(), brief, "{sentence}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Conditions on nodegroups.
 
-use super::{Ground, Verdict, either, known, list};
+use super::{Ground, Verdict, counted, either, is_or_are, known, list};
 use crate::diff::generation::{PHASE_OUT_TAINT, has_phase_out_taint};
 use crate::model::clusterconfig::{count_of, read_taints};
 use crate::model::{Known, KubeMinor, LiveNodegroup, Node, Observation, Pod, PodSelector, Stack};
@@ -61,7 +61,9 @@ fn try_absent(name: &str, observed: &Observation, ground: Ground<'_>) -> Result<
             "nodegroup `{name}` and its stack do not exist"
         ))),
         (None, None) => Ok(Verdict::NotYet(format!(
-            "{nodes} nodes of nodegroup `{name}` are still there"
+            "{} of nodegroup `{name}` {} still there",
+            counted(nodes, "node"),
+            is_or_are(nodes)
         ))),
         (Some(live), _) => {
             let status = live.status.value().map_or("there", String::as_str);
@@ -173,8 +175,8 @@ fn at_version(
         }
     }
     Ok(Verdict::Met(format!(
-        "nodegroup `{name}` is {status} at {version} with {} nodes",
-        nodes.len()
+        "nodegroup `{name}` is {status} at {version} with {}",
+        counted(nodes.len(), "node")
     )))
 }
 
@@ -244,7 +246,11 @@ fn try_ready(
             count += 1;
         }
     }
-    let seen = format!("{count} nodes of nodegroup `{name}` are Ready at {version}");
+    let seen = format!(
+        "{} of nodegroup `{name}` {} Ready at {version}",
+        counted(count as usize, "node"),
+        is_or_are(count as usize)
+    );
     Ok(if count >= at_least {
         Verdict::Met(seen)
     } else {
@@ -269,9 +275,15 @@ fn try_tainted(name: &str, observed: &Observation) -> Result<Verdict, Verdict> {
             "nodegroup `{name}` carries the phase-out taint"
         )));
     }
+    if bare == 0 {
+        return Ok(Verdict::NotYet(format!(
+            "nodegroup `{name}` does not carry the phase-out taint"
+        )));
+    }
     Ok(Verdict::NotYet(format!(
-        "{bare} of {} nodes of nodegroup `{name}` do not carry the phase-out taint",
-        nodes.len()
+        "{bare} of {} of nodegroup `{name}` {} not carry the phase-out taint",
+        counted(nodes.len(), "node"),
+        if bare == 1 { "does" } else { "do" }
     )))
 }
 
@@ -283,12 +295,17 @@ pub(super) fn cordoned(name: &str, observed: &Observation) -> Verdict {
     };
     let open = nodes.iter().filter(|node| !node.unschedulable).count();
     if open == 0 {
-        Verdict::Met(format!(
-            "all {} nodes of `{name}` are cordoned",
-            nodes.len()
-        ))
+        Verdict::Met(match nodes.len() {
+            0 => format!("`{name}` has no nodes that could take a pod"),
+            1 => format!("the 1 node of `{name}` is cordoned"),
+            all => format!("all {all} nodes of `{name}` are cordoned"),
+        })
     } else {
-        Verdict::NotYet(format!("{open} nodes of `{name}` are not cordoned"))
+        Verdict::NotYet(format!(
+            "{} of `{name}` {} not cordoned",
+            counted(open, "node"),
+            is_or_are(open)
+        ))
     }
 }
 
@@ -302,7 +319,11 @@ pub(super) fn uncordoned(name: &str, observed: &Observation) -> Verdict {
     if closed == 0 {
         Verdict::Met(format!("no node of `{name}` is cordoned"))
     } else {
-        Verdict::NotYet(format!("{closed} nodes of `{name}` are still cordoned"))
+        Verdict::NotYet(format!(
+            "{} of `{name}` {} still cordoned",
+            counted(closed, "node"),
+            is_or_are(closed)
+        ))
     }
 }
 
@@ -354,8 +375,9 @@ pub(super) fn empty(name: &str, observed: &Observation) -> Verdict {
         return Verdict::Met(format!("no pod but daemons is left on nodegroup `{name}`"));
     }
     let mut why = format!(
-        "{} pods are left on nodegroup `{name}`: {}",
-        left.len(),
+        "{} {} left on nodegroup `{name}`: {}",
+        counted(left.len(), "pod"),
+        is_or_are(left.len()),
         names(&left)
     );
     let holding: Vec<String> = observed

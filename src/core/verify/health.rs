@@ -1,6 +1,6 @@
 //! How a cluster fares, and whether that is worse than before.
 
-use super::{Ground, Verdict};
+use super::{Ground, Verdict, counted, is_or_are};
 use crate::journal::Health;
 use crate::model::{Known, Observation, Timestamp};
 
@@ -93,8 +93,9 @@ pub(super) fn not_worse(seconds: u32, observed: &Observation, ground: Ground<'_>
     match worse {
         Some(why) => Verdict::NotYet(why),
         None => Verdict::Met(format!(
-            "{} nodes are Ready, and nothing is worse than before",
-            now.ready
+            "{} {} Ready, and nothing is worse than before",
+            counted(now.ready as usize, "node"),
+            is_or_are(now.ready as usize)
         )),
     }
 }
@@ -116,8 +117,9 @@ fn compare(before: &Health, now: &Health) -> Option<String> {
         && let Some(pod) = fresh(&now.pending, &before.pending)
     {
         return Some(format!(
-            "{} pods are Pending, {} before; `{pod}` is one of them",
-            now.pending.len(),
+            "{} {} Pending, {} before; `{pod}` is one of them",
+            counted(now.pending.len(), "pod"),
+            is_or_are(now.pending.len()),
             before.pending.len()
         ));
     }

@@ -137,6 +137,16 @@ fn list<'o, T>(fact: &'o Known<Vec<T>>, what: &str) -> Result<&'o [T], Verdict> 
     }
 }
 
+/// Returns a number with its noun: `1 node`, `2 nodes`.
+fn counted(number: usize, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
+}
+
+const fn is_or_are(number: usize) -> &'static str {
+    if number == 1 { "is" } else { "are" }
+}
+
 /// Either way of a judgement is its verdict.
 fn either(verdict: Result<Verdict, Verdict>) -> Verdict {
     verdict.unwrap_or_else(|verdict| verdict)

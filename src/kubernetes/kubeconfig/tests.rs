@@ -5,6 +5,8 @@ use crate::files::TemporaryDir;
 
 /// Stands for every credential; no message may have it.
 const CANARY: &str = "c4n4ry-kubeconfig";
+/// The least that has the frame of a certificate: a sequence of one number.
+const TINY: &str = "MAMCAQU=";
 const PLAIN: &str = "server: https://10.0.0.1:6443";
 
 /// Where a test's kubeconfig is.
@@ -234,7 +236,7 @@ fn what_would_show_a_credential_to_somebody_else_is_refused() {
     let cluster = |more: &str| file(&format!("{PLAIN}, {more}"), &token);
     let server = |server: &str| file(&format!("server: '{server}'"), &token);
     let user = |user: &str| file(PLAIN, user);
-    let rows: [(&str, String, &str); 22] = [
+    let rows: [(&str, String, &str); 24] = [
         (
             "no verification",
             cluster("insecure-skip-tls-verify: true"),
@@ -340,6 +342,16 @@ fn what_would_show_a_credential_to_somebody_else_is_refused() {
             "is no PEM",
         ),
         (
+            "an authority whose certificate ends early",
+            cluster(&format!("certificate-authority-data: {}", pem("MAQCAQU="))),
+            "certificate 1 of the certificate authority cannot be read: 3 of its 4 bytes are there",
+        ),
+        (
+            "an authority that is a key",
+            cluster(&format!("certificate-authority-data: {}", pem("BAMCAQU="))),
+            "cannot be read: it is no certificate",
+        ),
+        (
             "an authority that is not there",
             cluster("certificate-authority: gone.pem"),
             "`certificate-authority`",
@@ -362,7 +374,7 @@ fn what_would_show_a_credential_to_somebody_else_is_refused() {
 #[test]
 fn what_is_understood_is_taken_as_it_is() {
     let scene = Scene::new();
-    let authority = format!("certificate-authority-data: {}", pem("QUJD"));
+    let authority = format!("certificate-authority-data: {}", pem(TINY));
     let certificate = format!(
         "client-certificate-data: {}, client-key-data: {}",
         STANDARD.encode("cert"),
@@ -373,7 +385,7 @@ fn what_is_understood_is_taken_as_it_is() {
         &certificate,
     );
     let access = scene.read(&text).expect("read");
-    assert_eq!(access.authority, vec![b"ABC".to_vec()]);
+    assert_eq!(access.authority, vec![vec![0x30, 3, 2, 1, 5]]);
     assert_eq!(access.server_name.as_deref(), Some("api.internal"));
     let Credentials::Certificate { certificate, key } = &access.credentials else {
         panic!("{:?}", access.credentials)
@@ -384,14 +396,14 @@ fn what_is_understood_is_taken_as_it_is() {
     // Both are looked for beside the kubeconfig.
     scene.put(
         "ca.pem",
-        "-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n",
+        "-----BEGIN CERTIFICATE-----\nMAMCAQU=\n-----END CERTIFICATE-----\n",
     );
     let text = file(
         &format!("{PLAIN}, certificate-authority: ca.pem"),
         "tokenFile: run/token",
     );
     let access = scene.read(&text).expect("read");
-    assert_eq!(access.authority, vec![b"ABC".to_vec()]);
+    assert_eq!(access.authority, vec![vec![0x30, 3, 2, 1, 5]]);
     let wanted = scene.path("run/token");
     assert!(matches!(&access.credentials, Credentials::TokenFile(path) if *path == wanted));
     // Loopback in the clear, for `world serve --insecure-http`; a user who shows nothing.
@@ -448,6 +460,24 @@ fn no_kubeconfig_is_read_from_the_repository_that_is_planned() {
         "by a detour",
     );
     refused(&scene.named("link"), "by a link from outside");
+    // The repository chooses where such a link leads.
+    scene.put("kube/config", &text);
+    let chosen = scene.path("repository/chosen");
+    link(&scene.path("kube/config"), chosen.clone()).expect("a link");
+    refused(
+        &scene.named("repository/chosen"),
+        "a link inside to a file outside",
+    );
+    link(&chosen, scene.path("second")).expect("a link");
+    refused(&scene.named("second"), "a link outside to such a link");
+    link(&scene.path("kube"), scene.path("repository/folder")).expect("a link");
+    refused(
+        &scene.named("repository/folder/config"),
+        "by the link of a folder",
+    );
+    read_kubeconfig("prod", &scene.named("kube/config")).expect("a file outside");
+    link(&scene.path("kube/config"), scene.path("outer")).expect("a link");
+    read_kubeconfig("prod", &scene.named("outer")).expect("a link outside to a file outside");
     let mut source = scene.named("repository/kube/config");
     source.planned = Some(scene.path("other-name"));
     refused(&source, "when the repository is named by a link");
@@ -463,7 +493,7 @@ fn no_kubeconfig_is_read_from_the_repository_that_is_planned() {
 fn half_a_file_is_an_error_that_quotes_no_credential() {
     let scene = Scene::new();
     let whole = file(
-        &format!("{PLAIN}, certificate-authority-data: {}", pem("QUJD")),
+        &format!("{PLAIN}, certificate-authority-data: {}", pem(TINY)),
         &format!("token: \"{CANARY}\""),
     );
     let full = scene.read(&whole).expect("all of it").identity();
@@ -523,4 +553,51 @@ fn huge_and_hostile_files_are_refused_in_words() {
     assert!(error.why.contains("UTF-8"), "{error}");
     let gone = read_kubeconfig("prod", &scene.named("gone")).expect_err("no file");
     assert!(gone.why.contains("gone"), "{gone}");
+}
+
+#[test]
+fn a_file_that_was_cut_off_is_called_damaged() {
+    let scene = Scene::new();
+    let whole = file(PLAIN, "token: a");
+    let until = |mark: &str| {
+        let end = whole.find(mark).expect("a mark");
+        whole[..end].to_owned()
+    };
+    let rows = [
+        ("nothing", String::new(), "it is empty"),
+        (
+            "the file ends before the contexts",
+            until("contexts:"),
+            "it has no list `clusters` and no list `contexts` and no list `users`",
+        ),
+        (
+            "the file ends before the users",
+            until("users:"),
+            "it has no list `users`",
+        ),
+        (
+            "the file ends inside of a mapping",
+            until("user: u}"),
+            "line ",
+        ),
+    ];
+    for (says, text, words) in rows {
+        let error = scene.read(&text).expect_err(says);
+        assert!(
+            error.why.contains("is damaged: ") && error.why.contains(words),
+            "{says}: {error}"
+        );
+        assert!(!error.why.contains("no such context"), "{says}: {error}");
+        let hint = error.hint.unwrap_or_default();
+        assert!(hint.contains("cut off"), "{says}: {hint}");
+    }
+    // Of several files each may have a part.
+    scene.put("first", &until("contexts:"));
+    scene.put("second", &whole);
+    let several = KubeconfigSource {
+        named: None,
+        own: vec![scene.path("first"), scene.path("second")],
+        planned: None,
+    };
+    read_kubeconfig("prod", &several).expect("the second has it");
 }

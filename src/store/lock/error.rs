@@ -59,6 +59,8 @@ pub enum LockError {
         why: String,
         /// What to do about it.
         hint: Option<String>,
+        /// The API did not answer, or not to us: nobody can tell whose it is.
+        unanswered: bool,
     },
     /// What the lease in the cluster says is no lock.
     #[error("Reading the lease `{lease}` failed: {why}")]
@@ -157,6 +159,24 @@ const fn word(ending: Ending) -> &'static str {
 }
 
 impl LockError {
+    /// Returns the digest of the plan whose run stands in the way, where it is another one's.
+    pub fn other_plan(&self) -> Option<&str> {
+        match self {
+            Self::Unfinished { plan, .. } => Some(plan),
+            Self::Held { .. }
+            | Self::Leased(_)
+            | Self::Api { .. }
+            | Self::BadLease { .. }
+            | Self::Lost { .. }
+            | Self::Unreadable { .. }
+            | Self::Disk { .. }
+            | Self::NotThisOne { .. }
+            | Self::UsedUp { .. }
+            | Self::JournalBehind { .. }
+            | Self::JournalDiffers { .. } => None,
+        }
+    }
+
     /// Returns what to do about it.
     pub fn hint(&self) -> Option<String> {
         Some(match self {

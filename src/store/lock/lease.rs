@@ -20,7 +20,7 @@ use super::{ClusterLock, Holding, Leased, LockClaim, LockContent, LockError, Loc
 use crate::kubernetes::{CallError, Object, Resource, Trouble, Writes};
 use object::Written;
 use serde_json::Value;
-use stairway_core::model::{Timestamp, shell_word};
+use stairway_core::model::Timestamp;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -159,6 +159,7 @@ impl LeaseLock {
             lease: self.desk.shown(),
             why: format!("no thread: {cause}"),
             hint: None,
+            unanswered: false,
         })?;
         Ok(before)
     }
@@ -254,8 +255,8 @@ impl Desk {
 
     /// Returns a command about the lease.
     fn command(&self, verb: &str, more: &str) -> String {
-        let context = shell_word(&self.writes.reads().access().context);
-        format!("kubectl --context {context} -n {LEASE_NAMESPACE} {verb} lease {LEASE_NAME}{more}")
+        let kubectl = self.writes.reads().access().kubectl();
+        format!("{kubectl} -n {LEASE_NAMESPACE} {verb} lease {LEASE_NAME}{more}")
     }
 
     fn bad(&self, why: String) -> LockError {
@@ -278,6 +279,7 @@ impl Desk {
                 lease: self.shown(),
                 why: error.to_string(),
                 hint: error.hint(),
+                unanswered: error.is_outage() || error.trouble == Trouble::Unauthorized,
             },
         }
     }
@@ -434,6 +436,7 @@ impl Desk {
             lease: self.shown(),
             why: format!("others wrote it in between, {WRITES_MAX} times"),
             hint: Some(self.command("get", " -o yaml")),
+            unanswered: false,
         })
     }
 

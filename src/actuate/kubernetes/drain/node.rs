@@ -25,10 +25,29 @@ pub(super) enum NodeEnd {
     Empty,
     /// These are.
     Left(Vec<Left>),
-    /// It cannot go on, in words.
-    Failed(String),
+    /// The node was never looked at, and why not.
+    Unseen(String),
+    /// It cannot go on.
+    Failed(Failure),
     /// It was stopped between two requests.
     Stopped,
+}
+
+/// Why a node cannot go on.
+pub(super) struct Failure {
+    /// In words.
+    pub(super) words: String,
+    /// The same without what was attempted: nodes fail alike.
+    pub(super) reason: String,
+}
+
+impl Failure {
+    fn of(error: &CallError, role: &str) -> Self {
+        Self {
+            words: said(error, role),
+            reason: error.reason(),
+        }
+    }
 }
 
 /// How it goes on after a watch.
@@ -48,6 +67,8 @@ pub(super) struct NodeDrain<'n> {
     version: String,
     /// The last look ended with another list at once.
     listed_again: bool,
+    /// Why the last look gave no picture; none when it gave one.
+    blind: Option<String>,
 }
 
 impl<'n> NodeDrain<'n> {
@@ -65,6 +86,7 @@ impl<'n> NodeDrain<'n> {
             leavers: BTreeMap::new(),
             version: String::new(),
             listed_again: false,
+            blind: None,
         }
     }
 
@@ -91,14 +113,18 @@ impl<'n> NodeDrain<'n> {
         match pods::on(self.floor.drain.writes.reads(), self.node) {
             Ok(listed) => self.take(&listed.items, listed.version),
             Err(error) if is_passing(&error) => {
+                let told = self.blind.replace(error.reason());
                 if let Some(end) = self.over() {
                     return Some(end);
                 }
-                self.say(format!("node {}: waiting: {error}", self.node));
+                // Once: the same again would tell nobody anything.
+                if told.is_none() {
+                    self.say(format!("node {}: waiting: {error}", self.node));
+                }
                 self.wait();
                 return None;
             }
-            Err(error) => return Some(NodeEnd::Failed(said(&error, PLAN_ROLE))),
+            Err(error) => return Some(NodeEnd::Failed(Failure::of(&error, PLAN_ROLE))),
         }
         for _ in 0..self.floor.drain.pace.rounds.max(1) {
             let mut list_again = false;
@@ -144,9 +170,12 @@ impl<'n> NodeDrain<'n> {
         let stuck = |leaver: &Leaver| leaver.hold.as_ref().is_some_and(|hold| !hold.is_passing());
         let all_stuck = !self.leavers.is_empty() && self.leavers.values().all(stuck);
         if all_stuck || self.floor.is_late(self.waited) {
-            let left = self.leavers.values();
+            if self.version.is_empty() {
+                return Some(NodeEnd::Unseen(self.blind.clone().unwrap_or_default()));
+            }
+            let (left, blind) = (self.leavers.values(), self.blind.as_deref());
             return Some(NodeEnd::Left(
-                left.map(|leaver| leaver.left(self.node, self.waited))
+                left.map(|leaver| leaver.left(self.node, self.waited, blind))
                     .collect(),
             ));
         }
@@ -161,6 +190,7 @@ impl<'n> NodeDrain<'n> {
             learn(&mut self.leavers, pod, self.waited);
         }
         self.version = version;
+        self.blind = None;
     }
 
     /// Returns the pods that are asked in this round.
@@ -176,17 +206,21 @@ impl<'n> NodeDrain<'n> {
     }
 
     /// Asks for one pod's eviction; true when the list is needed to know what became of it.
-    fn ask(&mut self, uid: &str) -> Result<bool, String> {
+    fn ask(&mut self, uid: &str) -> Result<bool, Failure> {
         let drain = self.floor.drain;
         let Some(leaver) = self.leavers.get(uid) else {
             return Ok(false);
         };
         let key = leaver.key();
         if leaver.bare && !drain.asked.bare_pods {
-            return Err(format!(
+            let words = format!(
                 "the pod `{key}` on node `{}` came meanwhile, has no controller and would be lost; the plan does not accept that",
                 self.node
-            ));
+            );
+            return Err(Failure {
+                reason: words.clone(),
+                words,
+            });
         }
         let pod = Object::within(Resource::PODS, &leaver.namespace, &leaver.name);
         let asked = drain.writes.evict(&pod, uid, drain.asked.grace_seconds);
@@ -210,7 +244,7 @@ impl<'n> NodeDrain<'n> {
                 }
                 // Another pod has its name, or it is being changed: the list tells.
                 Err(Again::List) => return Ok(true),
-                Err(Again::Never) => return Err(said(&error, APPLY_ROLE)),
+                Err(Again::Never) => return Err(Failure::of(&error, APPLY_ROLE)),
             },
         };
         let known = self
@@ -229,7 +263,7 @@ impl<'n> NodeDrain<'n> {
     }
 
     /// Watches the pods for one round, or until all are gone.
-    fn listen(&mut self) -> Result<Next, String> {
+    fn listen(&mut self) -> Result<Next, Failure> {
         let (drain, waited) = (self.floor.drain, self.waited);
         let start = WatchStart {
             version: self.version.clone(),
@@ -274,10 +308,11 @@ impl<'n> NodeDrain<'n> {
             }
             Err(error) if error.trouble == Trouble::Gone => Ok(Next::List),
             Err(error) if is_passing(&error) => {
+                self.blind = Some(error.reason());
                 self.wait();
                 Ok(Next::List)
             }
-            Err(error) => Err(said(&error, PLAN_ROLE)),
+            Err(error) => Err(Failure::of(&error, PLAN_ROLE)),
         }
     }
 
@@ -343,7 +378,7 @@ fn held(error: &CallError) -> Result<Hold, Again> {
             Ok(Hold::Budgets(error.message.clone()))
         }
         Trouble::Forbidden if error.to_string().contains(NAMESPACE_ENDS) => {
-            Ok(Hold::Delayed(error.to_string()))
+            Ok(Hold::Delayed(error.reason()))
         }
         Trouble::Server
         | Trouble::Timeout
@@ -351,10 +386,10 @@ fn held(error: &CallError) -> Result<Hold, Again> {
         | Trouble::Unreachable
         | Trouble::Throttled
         | Trouble::Garbled
-        | Trouble::Stale => Ok(Hold::Delayed(error.to_string())),
+        | Trouble::Stale => Ok(Hold::Delayed(error.reason())),
         Trouble::NotFound => Err(Again::Gone),
         Trouble::Conflict | Trouble::AlreadyExists | Trouble::Gone => Err(Again::List),
         Trouble::Forbidden | Trouble::Unauthorized | Trouble::Identity => Err(Again::Never),
-        Trouble::Refused | Trouble::TooLarge => Ok(Hold::Refused(error.to_string())),
+        Trouble::Refused | Trouble::TooLarge => Ok(Hold::Refused(error.reason())),
     }
 }

@@ -164,9 +164,17 @@ impl Leaver {
             .checked_sub(Duration::from_secs(grace))
     }
 
-    pub(super) fn left(&self, node: &str, waited: Duration) -> Left {
+    /// Returns it as one that did not leave; `blind` says why the last look gave no picture.
+    pub(super) fn left(&self, node: &str, waited: Duration, blind: Option<&str>) -> Left {
         let late = self.late(waited).is_some_and(|late| !late.is_zero());
         let why = match (&self.hold, self.ends) {
+            (Some(hold), _) if blind.is_none() || hold.is_by_budget() => {
+                hold.words().trim_end_matches('.').to_owned()
+            }
+            (Some(_), _) | (None, Some(_)) if blind.is_some() => format!(
+                "not seen any more, it may have gone: {}",
+                blind.unwrap_or_default().trim_end_matches('.')
+            ),
             (Some(hold), _) => hold.words().trim_end_matches('.').to_owned(),
             (None, Some((_, grace))) if late => {
                 let mut why = format!("it is still terminating after its grace of {grace} s");
@@ -209,25 +217,51 @@ impl Left {
     pub(super) fn order(&self) -> (bool, &str, &str, &str) {
         (!self.by_budget, &self.node, &self.namespace, &self.name)
     }
-}
 
-impl std::fmt::Display for Left {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "`{}/{}` on node `{}`",
-            self.namespace, self.name, self.node
-        )?;
+    /// Returns why it is there, as the end of a sentence about it.
+    fn reason(&self) -> String {
         if self.budgets.is_empty() {
-            return write!(f, " ({})", self.why);
+            return format!(" ({})", self.why);
         }
         let plural = if self.budgets.len() == 1 { "" } else { "s" };
         let budgets: Vec<String> = self.budgets.iter().map(|key| format!("`{key}`")).collect();
-        write!(
-            f,
+        format!(
             ", held by the disruption budget{plural} {} ({})",
             budgets.join(" and "),
             self.why
         )
     }
+}
+
+/// Returns the pods in words, those that are left for one reason together: an API server that is away gives all of
+/// them the same. At most `names_max` are named, and the others counted.
+pub(super) fn in_words(pods: &[Left], names_max: usize) -> String {
+    let mut alike: Vec<(String, Vec<String>)> = Vec::new();
+    for pod in pods {
+        let name = format!("`{}/{}` on node `{}`", pod.namespace, pod.name, pod.node);
+        let reason = pod.reason();
+        match alike.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, names)) => names.push(name),
+            None => alike.push((reason, vec![name])),
+        }
+    }
+    let (mut parts, mut room, mut unnamed) = (Vec::new(), names_max, 0);
+    for (reason, names) in &alike {
+        let shown = names.get(..room.min(names.len())).unwrap_or_default();
+        room -= shown.len();
+        if shown.is_empty() {
+            unnamed += names.len();
+            continue;
+        }
+        let more = match names.len() - shown.len() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let each = if names.len() > 1 { ", each" } else { "" };
+        parts.push(format!("{}{more}{each}{reason}", shown.join(", ")));
+    }
+    if unnamed > 0 {
+        parts.push(format!("and {unnamed} more"));
+    }
+    parts.join("; ")
 }

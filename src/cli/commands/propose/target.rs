@@ -25,6 +25,7 @@ pub(super) fn check(loaded: &Loaded, plan: &Plan, to: KubeMinor) -> Result<(), C
             name: name.clone(),
             error: format!("Nothing is proposed that asks for {to}: {why}"),
             hint: Some(hint),
+            ..ClusterError::default()
         })
     };
     let mandatory = |code: &str| {

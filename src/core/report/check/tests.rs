@@ -54,6 +54,7 @@ fn error() -> ClusterError {
         name: "broken".to_owned(),
         error: "clusters/broken.jsonnet:7:13: expected `,`".to_owned(),
         hint: Some("stairway render clusters/broken.jsonnet".to_owned()),
+        ..ClusterError::default()
     }
 }
 
@@ -416,6 +417,7 @@ pub(super) fn hostile_report() -> CheckReport {
             name: HOSTILE.to_owned(),
             error: HOSTILE.to_owned(),
             hint: None,
+            ..ClusterError::default()
         }],
         1,
     )

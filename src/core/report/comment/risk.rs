@@ -88,7 +88,15 @@ fn glance(set: &PlanSet, active: &[&Plan]) -> String {
         ));
     }
     if stuck + partly == 0 {
-        lines.push("Nothing blocks.".to_owned());
+        let unread = active
+            .iter()
+            .flat_map(|plan| &plan.findings)
+            .any(|found| found.not_assessed);
+        lines.push(if unread {
+            "Nothing that was read blocks; what was not read is said below.".to_owned()
+        } else {
+            "Nothing blocks.".to_owned()
+        });
     }
     let running: Vec<&&Plan> = active
         .iter()

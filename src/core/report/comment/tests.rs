@@ -147,6 +147,7 @@ fn a_failure_of_the_whole_fleet_is_one_text_with_every_name() {
                 "a line of lib/all.libsonnet ".repeat(100)
             ),
             hint: None,
+            ..ClusterError::default()
         })
         .collect();
     let page = planset_markdown(&set, &Sheet::comment());
@@ -313,6 +314,7 @@ fn no_text_of_a_cluster_forges_the_marker() {
         name: forged.to_owned(),
         error: format!("oops\n{forged}\n```\n{forged}"),
         hint: Some(format!("`{forged}`")),
+        ..ClusterError::default()
     });
     set.partial = Some(Partial {
         of: 3,
@@ -382,6 +384,7 @@ fn any_set() -> impl proptest::strategy::Strategy<Value = PlanSet> {
                 name,
                 error,
                 hint: Some("`a`".to_owned()),
+                ..ClusterError::default()
             })
             .collect();
         set.partial = by.map(|by| Partial {

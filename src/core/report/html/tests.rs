@@ -78,6 +78,7 @@ fn what_clusters_are_called_cannot_become_markup() {
         name: evil.to_owned(),
         error: evil.to_owned(),
         hint: Some(evil.to_owned()),
+        ..ClusterError::default()
     }];
     set.partial = Some(Partial {
         of: 9,

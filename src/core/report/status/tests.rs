@@ -141,6 +141,8 @@ fn view<'v>(plan: &'v Plan, fold: &'v Fold, minute: i64) -> StatusView<'v> {
         now: time(minute),
         torn: None,
         lock: None,
+        looked: false,
+        words: String::new(),
         journal: Some(format!("plans/{}/journal.ndjson", plan.id)),
     }
 }
@@ -148,8 +150,8 @@ fn view<'v>(plan: &'v Plan, fold: &'v Fold, minute: i64) -> StatusView<'v> {
 fn lock(run: &str) -> LockView {
     LockView {
         holder: "ana@laptop".to_owned(),
-        since: time(0),
-        run: run.to_owned(),
+        since: Some(time(0)),
+        run: Some(run.to_owned()),
     }
 }
 
@@ -237,6 +239,42 @@ fn the_first_line_says_where_the_run_is() {
         ..view(&plan, &killed, 16)
     };
     assert_eq!(first_line(&alive), format!("{one}; running, at `{hop}`."));
+    let ended = "its journal has no end: it was killed, or it lost the cluster's lock";
+    for (sentence, holder) in [
+        ("nobody has the lock", None),
+        ("another has the lock", Some(lock("another"))),
+        (
+            "somebody wrote a name into the lease",
+            Some(LockView {
+                run: None,
+                ..lock("")
+            }),
+        ),
+    ] {
+        let cut_off = StatusView {
+            lock: holder,
+            looked: true,
+            words: " --fleet f.yaml".to_owned(),
+            ..view(&plan, &killed, 16)
+        };
+        let line = first_line(&cut_off);
+        assert_eq!(
+            line,
+            format!("{one}; stopped at `{hop}`, last heard of 12 min ago: {ended}."),
+            "{sentence}"
+        );
+        let value = status_json(&cut_off);
+        assert_eq!(value["state"], "stopped", "{sentence}");
+        assert_eq!(value["why"], ended, "{sentence}");
+        let text = status_table(&cut_off, &Look { width: 300, ..WIDE });
+        for command in [
+            format!("stairway apply {id} --fleet f.yaml --resume` looks"),
+            format!("stairway apply {id} --fleet f.yaml --resume --approve="),
+            format!("stairway rollback {id} --fleet f.yaml\n"),
+        ] {
+            assert!(text.contains(&command), "{sentence}: `{command}`: {text}");
+        }
+    }
     let failed = Story::new(&plan).two().failed(5, 1, "no").fold();
     assert_eq!(
         first_line(&view(&plan, &failed, 17)),
@@ -464,4 +502,44 @@ fn spans_are_short() {
         "0s", "59s", "1m00s", "10m02s", "1h00m", "1h05m", "1d0h", "1d3h",
     ];
     assert_eq!(said, expected);
+}
+
+#[test]
+fn several_plans_are_listed_and_the_one_that_may_run_is_named() {
+    let mut plans = [six_steps(), six_steps(), six_steps()];
+    plans[0].id = "harbor-0".to_owned();
+    plans[1].id = "lagoon-1".to_owned();
+    plans[2].id = "meadow-2".to_owned();
+    let failed = Story::new(&plans[1]).two().failed(5, 1, "no").fold();
+    let begun = Story::new(&plans[2]).two().fold();
+    let folds = [Fold::default(), failed, begun];
+    let views: Vec<StatusView<'_>> = plans
+        .iter()
+        .zip(&folds)
+        .map(|(plan, fold)| StatusView {
+            words: " --fleet f.yaml".to_owned(),
+            ..view(plan, fold, 16)
+        })
+        .collect();
+    let text = status_set_table(&views, &WIDE);
+    let rows = [
+        ("harbor-0", "not started", "0 of"),
+        ("lagoon-1", "stopped", "1 of 6"),
+        ("meadow-2", "running or killed", "12 min ago"),
+    ];
+    for (id, state, more) in rows {
+        let row = text.lines().find(|line| line.starts_with(id));
+        assert!(
+            row.is_some_and(|row| row.contains(state) && row.contains(more)),
+            "{id}: {text}"
+        );
+    }
+    let hint = "Look closer: stairway status meadow-2 --fleet f.yaml\n";
+    assert!(text.ends_with(hint), "{text}");
+    let value = status_set_json(&views);
+    let states: Vec<&str> = value
+        .as_array()
+        .map(|all| all.iter().filter_map(|one| one["state"].as_str()).collect())
+        .unwrap_or_default();
+    assert_eq!(states, ["not-started", "stopped", "running-or-killed"]);
 }

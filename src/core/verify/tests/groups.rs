@@ -23,7 +23,7 @@ fn a_name_that_must_be_free_before_a_create() {
             its delete failed | /stacks/- {"name":"eksctl-c-nodegroup-new","status":"DELETE_FAILED"} | refuted | DELETE_FAILED
             it is being deleted | /stacks/- {"name":"eksctl-c-nodegroup-new","status":"DELETE_IN_PROGRESS"} | not yet | DELETE_IN_PROGRESS
             a stack of another cluster has a like name | /stacks/- {"name":"eksctl-cc-nodegroup-new","status":"ROLLBACK_COMPLETE"} | met |
-            a node of it is left over | /nodes/- {"name":"x","nodegroup":"new"} | not yet | 1 nodes
+            a node of it is left over | /nodes/- {"name":"x","nodegroup":"new"} | not yet | 1 node
             a group has the name | /nodegroups/3/name "new" | refuted | is CREATE_COMPLETE already
             a group of the name is going | /nodegroups/3/name "new" & /nodegroups/3/status "DELETING" | not yet | DELETING
             the groups could not be read | /nodegroups ? | unknown | nodegroups
@@ -181,8 +181,8 @@ fn nodes_that_are_ready_to_take_over() {
         after(),
         r#"
             both are Ready |  | met | 2 nodes
-            one is not Ready | /nodes/2/ready false | not yet | 1 nodes
-            one has just joined and says nothing yet | /nodes/2/ready null | not yet | 1 nodes
+            one is not Ready | /nodes/2/ready false | not yet | 1 node
+            one has just joined and says nothing yet | /nodes/2/ready null | not yet | 1 node
             one is cordoned | /nodes/2/unschedulable true | not yet |
             one carries the phase-out taint | /nodes/2/taints ["stairway/phase-out"] | not yet |
             one carries another taint | /nodes/2/taints ["gpu"] | met |
@@ -210,7 +210,8 @@ fn a_taint_on_a_managed_group() {
         before(),
         r#"
             the group carries it |  | met | phase-out
-            only its node does: the next one would not | /nodegroups/0/spec/taints [] | not yet | 0 of 1
+            only its node does: the next one would not | /nodegroups/0/spec/taints [] | not yet | does not carry
+            nor does a node that is not there | /nodegroups/0/spec/taints [] & /nodes [] | not yet | does not carry
             the group carries another taint | /nodegroups/0/spec/taints [{"effect":"NoSchedule","key":"gpu","value":""}] | not yet |
             its taints could not be read | /nodegroups/0/spec/taints ? | not yet |
             it is gone | /nodegroups null | refuted | no nodegroup
@@ -281,8 +282,8 @@ fn cordons() {
         &cordoned,
         after(),
         r#"
-            all are |  | met | all 1 nodes
-            one is not | /nodes/3/unschedulable false | not yet | 1 nodes
+            all are |  | met | the 1 node of
+            one is not | /nodes/3/unschedulable false | not yet | 1 node
             nobody knows | /nodes ? | unknown |
         "#,
     );
@@ -307,7 +308,7 @@ fn a_group_without_pods() {
         before(),
         r#"
             a pod is left, and its budget holds it |  | not yet | `hub/jupyter-ann`; held by the disruption budget `hub/users`
-            the budget lets it go | /pdbs/0/allowed 1 | not yet | 1 pods are left on nodegroup `core-a`: `hub/jupyter-ann`
+            the budget lets it go | /pdbs/0/allowed 1 | not yet | 1 pod is left on nodegroup `core-a`: `hub/jupyter-ann`
             the budgets could not be read | /pdbs ? | not yet | jupyter-ann
             the budget is of another namespace | /pdbs/0/namespace "x" | not yet | jupyter-ann`
             the pod moved on | /pods/2/node "b1" | met |

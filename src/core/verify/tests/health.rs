@@ -65,9 +65,9 @@ fn at_the_end_of_a_bake() {
             a node is not Ready | /nodes/1/ready false | not yet | `b1`
             a node says nothing | /nodes/1/ready null | not yet | `b1`
             a rollout hangs | /workloads/1/rolled_out false | not yet | kube-system/coredns
-            a pod is Pending | /pods/- {"name":"p","namespace":"hub","owner":"ReplicaSet/x"} | not yet | 1 pods are Pending, 0 before; `hub/p`
+            a pod is Pending | /pods/- {"name":"p","namespace":"hub","owner":"ReplicaSet/x"} | not yet | 1 pod is Pending, 0 before; `hub/p`
             a pod does not run | /pods/2/waiting "ImagePullBackOff" | not yet | hub/jupyter-ann
-            a node went away | /nodes [{"name":"b1","ready":true}] | met | 1 nodes
+            a node went away | /nodes [{"name":"b1","ready":true}] | met | 1 node is Ready
             a rollout could not be read | /workloads/1/rolled_out ? | unknown |
         "#,
     );

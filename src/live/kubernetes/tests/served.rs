@@ -509,7 +509,9 @@ fn without_an_answer_to_who_it_is_there_is_no_picture() {
     assert_eq!(cause, Cause::Unauthorized);
     assert!(text.starts_with("Reading the live cluster failed: Reading the version of the API server failed: the API server answered 401"), "{text}");
     assert!(
-        !text.contains("another") && hint.contains("kubectl --context delta"),
+        !text.contains("another")
+            && hint.contains("kubectl --kubeconfig ")
+            && hint.contains(" --context delta "),
         "{hint}"
     );
 

@@ -180,7 +180,9 @@ fn of_two_that_race_one_wins_and_the_other_is_told_who() {
         let hint = error.hint().expect("a hint");
         assert!(hint.contains("stairway apply PLAN --unlock "), "{hint}");
         assert!(
-            hint.contains("kubectl --context small -n kube-system get lease stairway"),
+            hint.contains(
+                "kubectl --kubeconfig kubeconfig --context small -n kube-system get lease stairway"
+            ),
             "{hint}"
         );
     }
