@@ -301,6 +301,28 @@ mod tests {
     }
 
     #[test]
+    fn a_lease_that_nobody_could_read_is_no_refusal() {
+        let rows = [
+            (
+                "the API server is away, or answers 401",
+                true,
+                exit_code::INCOMPLETE,
+            ),
+            ("it answers that we may not", false, exit_code::REFUSED),
+        ];
+        for (sentence, unanswered, code) in rows {
+            let error = LockError::Api {
+                attempt: "Taking",
+                lease: "kube-system/stairway of small".to_owned(),
+                why: "why".to_owned(),
+                hint: None,
+                unanswered,
+            };
+            assert_eq!(CliError::from(error).exit_code(), code, "{sentence}");
+        }
+    }
+
+    #[test]
     fn kinds_have_the_codes_of_the_table() {
         assert_eq!(CliError::user("").exit_code(), 1);
         assert_eq!(CliError::usage("").exit_code(), 64);

@@ -235,6 +235,14 @@ fn hints_lead_back_to_the_same_fleet_and_a_resume_lists_what_is_left() {
     // The plan is of this cluster; a context that leads elsewhere is refused, with the way to plan again.
     drop(server);
     let _another = serve(&scene.place, &["--role", "apply"]);
+    let status = scene.run("status", "meadow", &[]).expect(0);
+    let said = "whether the run goes on is not known: Connecting to context `meadow` was refused";
+    assert!(status.stderr.contains(said), "{}", status.stderr);
+    assert!(
+        status.stdout.contains("it runs, or it"),
+        "{}",
+        status.stdout
+    );
     scene.apply("meadow", &["--resume"]).refused(
         &[REFUSED],
         &[
