@@ -233,13 +233,7 @@ impl From<RecordError> for CliError {
 
 impl From<LiveError> for CliError {
     fn from(error: LiveError) -> Self {
-        ClusterError {
-            name: String::new(),
-            error: error.to_string(),
-            hint: error.hint(),
-            failure: error.failure(),
-        }
-        .into()
+        error.of_cluster(String::new()).into()
     }
 }
 
