@@ -233,13 +233,7 @@ impl From<RecordError> for CliError {
 
 impl From<LiveError> for CliError {
     fn from(error: LiveError) -> Self {
-        ClusterError {
-            name: String::new(),
-            error: error.to_string(),
-            hint: error.hint(),
-            failure: error.failure(),
-        }
-        .into()
+        error.of_cluster(String::new()).into()
     }
 }
 
@@ -298,6 +292,28 @@ mod tests {
             err.text(),
             "Error: Reading `x` failed\nCaused by: no such file\nHint: make it\n"
         );
+    }
+
+    #[test]
+    fn a_lease_that_nobody_could_read_is_no_refusal() {
+        let rows = [
+            (
+                "the API server is away, or answers 401",
+                true,
+                exit_code::INCOMPLETE,
+            ),
+            ("it answers that we may not", false, exit_code::REFUSED),
+        ];
+        for (sentence, unanswered, code) in rows {
+            let error = LockError::Api {
+                attempt: "Taking",
+                lease: "kube-system/stairway of small".to_owned(),
+                why: "why".to_owned(),
+                hint: None,
+                unanswered,
+            };
+            assert_eq!(CliError::from(error).exit_code(), code, "{sentence}");
+        }
     }
 
     #[test]

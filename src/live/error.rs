@@ -6,7 +6,7 @@ use crate::files::FileError;
 use crate::kubernetes::{CallError, KubeconfigError, PinError};
 use crate::render::RenderError;
 use stairway_core::model::clusterconfig::ConfigError;
-use stairway_core::plan::wire::Failure;
+use stairway_core::plan::wire::{ClusterError, Failure};
 
 /// Why there is no picture of a live cluster.
 #[derive(Debug, thiserror::Error)]
@@ -147,6 +147,16 @@ pub(crate) fn without_hint(error: &RenderError) -> String {
 }
 
 impl LiveError {
+    /// Returns it as what keeps the cluster `name` from its plan.
+    pub fn of_cluster(&self, name: String) -> ClusterError {
+        ClusterError {
+            name,
+            error: self.to_string(),
+            hint: self.hint(),
+            failure: self.failure(),
+        }
+    }
+
     /// Returns what kind of failure it is: another cluster, one that does not answer, or an error.
     pub fn failure(&self) -> Failure {
         match self {

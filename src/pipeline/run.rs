@@ -223,15 +223,7 @@ fn one_request<T>(
             read.configs.len()
         );
         let hint = Some("leave `name` out of the fleet file, or split the config".to_owned());
-        return vec![failed(
-            ClusterError {
-                name,
-                error,
-                hint,
-                ..ClusterError::default()
-            },
-            notes,
-        )];
+        return vec![failed(wrong(name, error, hint), notes)];
     }
     let mut live = both.live;
     let mut reports = Vec::new();
@@ -255,15 +247,7 @@ fn one_request<T>(
         let live = match wanted.then(|| from(live.take())).transpose() {
             Ok(live) => live,
             Err(error) => {
-                let (failure, hint) = (error.failure(), error.hint());
-                let error = error.to_string();
-                let error = ClusterError {
-                    name,
-                    error,
-                    hint,
-                    failure,
-                };
-                reports.push(failed(error, Vec::new()));
+                reports.push(failed(error.of_cluster(name), Vec::new()));
                 continue;
             }
         };
@@ -332,6 +316,15 @@ fn describe_live(inputs: &mut Inputs, live: Option<&LiveRead>, at: Timestamp) {
         inputs.observation_digest = Digest::of_canonical(&live.observation).to_string();
         live.kind.name().clone_into(&mut inputs.observation_kind);
         inputs.observed_at = live.observation.observed_at.value().copied();
+    }
+}
+
+fn wrong(name: String, error: String, hint: Option<String>) -> ClusterError {
+    ClusterError {
+        name,
+        error,
+        hint,
+        ..ClusterError::default()
     }
 }
 

@@ -27,14 +27,15 @@ fn plan(scene: &Scene) {
     scene.plan();
 }
 
+fn live(context: &str) -> String {
+    format!("live: {{kubernetes: {{context: {context}, kubeconfig: ~/.kube/stairway-demo}}}}")
+}
+
 #[test]
 fn another_cluster_is_refused_by_every_reader() {
     let scene = behind_apis();
     let _server = serve(&scene.place, &["--role", "plan"]);
     let fleet = read(&scene.place.work().join(DEMO_FLEET));
-    let live = |context: &str| {
-        format!("live: {{kubernetes: {{context: {context}, kubeconfig: ~/.kube/stairway-demo}}}}")
-    };
     let pinned = live("harbor").replace(
         "context: harbor",
         "context: harbor, endpoint: \"https://example.com\"",
@@ -103,6 +104,12 @@ fn another_cluster_is_refused_by_every_reader() {
             run.stderr
         );
     }
+}
+
+#[test]
+fn a_malformed_pin_is_told_where_it_is_written() {
+    let scene = behind_apis();
+    let fleet = read(&scene.place.work().join(DEMO_FLEET));
     let malformed = fleet.replace(
         &live("harbor"),
         &live("harbor").replace(
@@ -199,6 +206,28 @@ fn hints_lead_back_to_the_same_fleet_and_a_resume_lists_what_is_left() {
             &format!("stairway apply {id} {fleet} --resume"),
         ],
     );
+    says_that_it_stopped(&scene, &id, &fleet);
+    // The plan is of this cluster; a context that leads elsewhere is refused, with the way to plan again.
+    drop(server);
+    let _another = serve(&scene.place, &["--role", "apply"]);
+    let status = scene.run("status", "meadow", &[]).expect(0);
+    let said = "whether the run goes on is not known: Connecting to context `meadow` was refused";
+    assert!(status.stderr.contains(said), "{}", status.stderr);
+    assert!(
+        status.stdout.contains("it runs, or it"),
+        "{}",
+        status.stdout
+    );
+    scene.apply("meadow", &["--resume"]).refused(
+        &[REFUSED],
+        &[
+            "the plan pins",
+            &format!("stairway plan meadow {fleet} --out plans"),
+        ],
+    );
+}
+
+fn says_that_it_stopped(scene: &Scene, id: &str, fleet: &str) {
     // The process is gone and its lease is not: nobody says that the run goes on.
     let status = scene.run("status", "meadow", &[]).expect(0).stdout;
     let words: Vec<&str> = status.split_whitespace().collect();
@@ -225,21 +254,11 @@ fn hints_lead_back_to_the_same_fleet_and_a_resume_lists_what_is_left() {
         .stdout;
     let row = list
         .lines()
-        .find(|line| line.starts_with(&id))
+        .find(|line| line.starts_with(id))
         .expect("a row");
     assert!(row.contains("running or killed"), "{list}");
     assert!(
         list.contains(&format!("Look closer: stairway status {id} {fleet}")),
         "{list}"
-    );
-    // The plan is of this cluster; a context that leads elsewhere is refused, with the way to plan again.
-    drop(server);
-    let _another = serve(&scene.place, &["--role", "apply"]);
-    scene.apply("meadow", &["--resume"]).refused(
-        &[REFUSED],
-        &[
-            "the plan pins",
-            &format!("stairway plan meadow {fleet} --out plans"),
-        ],
     );
 }

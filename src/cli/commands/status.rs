@@ -30,11 +30,15 @@ pub(crate) fn run(session: &mut Session<'_>, request: &StatusRequest) -> Result<
     // The journal alone tells enough; the cluster's own clock and lock tell more, where they are known.
     let target = subject
         .sides(session, &request.scope)
-        .ok()
-        .and_then(|sides| sides.target(session, &subject).ok());
+        .and_then(|sides| sides.target(session, &subject));
     let mut view = told.view(session, &subject);
-    if let Some(target) = target {
-        look(session, &subject, target, &mut view);
+    match target {
+        Ok(target) => look(session, &subject, target, &mut view),
+        Err(error) if told.is_open() => session.terminal.warn(&format!(
+            "whether the run goes on is not known: {}",
+            error.message
+        )),
+        Err(_) => {}
     }
     let text = match request.format {
         DiffFormat::Table => status_table(&view, &session.look()),
@@ -57,6 +61,17 @@ impl Told {
             fold: fold(&subject.plan, &journal.events),
             journal,
         })
+    }
+
+    /// Returns true when only the cluster's lock tells whether the run goes on.
+    const fn is_open(&self) -> bool {
+        let Fold {
+            run,
+            ending,
+            paused,
+            ..
+        } = &self.fold;
+        run.is_some() && ending.is_none() && paused.is_none()
     }
 
     fn view<'v>(&'v self, session: &Session<'_>, subject: &'v Subject) -> StatusView<'v> {

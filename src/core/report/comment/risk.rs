@@ -88,15 +88,7 @@ fn glance(set: &PlanSet, active: &[&Plan]) -> String {
         ));
     }
     if stuck + partly == 0 {
-        let unread = active
-            .iter()
-            .flat_map(|plan| &plan.findings)
-            .any(|found| found.not_assessed);
-        lines.push(if unread {
-            "Nothing that was read blocks; what was not read is said below.".to_owned()
-        } else {
-            "Nothing blocks.".to_owned()
-        });
+        lines.push(unblocked(active));
     }
     let running: Vec<&&Plan> = active
         .iter()
@@ -140,6 +132,16 @@ fn glance(set: &PlanSet, active: &[&Plan]) -> String {
     }
     out.push('\n');
     out
+}
+
+/// Says that nothing blocks, as far as somebody looked.
+fn unblocked(active: &[&Plan]) -> String {
+    let mut findings = active.iter().flat_map(|plan| &plan.findings);
+    if findings.any(|found| found.not_assessed) {
+        "Nothing that was read blocks; what was not read is said below.".to_owned()
+    } else {
+        "Nothing blocks.".to_owned()
+    }
 }
 
 /// Returns who is disturbed by all plans, and how long the longest takes.

@@ -239,42 +239,6 @@ fn the_first_line_says_where_the_run_is() {
         ..view(&plan, &killed, 16)
     };
     assert_eq!(first_line(&alive), format!("{one}; running, at `{hop}`."));
-    let ended = "its journal has no end: it was killed, or it lost the cluster's lock";
-    for (sentence, holder) in [
-        ("nobody has the lock", None),
-        ("another has the lock", Some(lock("another"))),
-        (
-            "somebody wrote a name into the lease",
-            Some(LockView {
-                run: None,
-                ..lock("")
-            }),
-        ),
-    ] {
-        let cut_off = StatusView {
-            lock: holder,
-            looked: true,
-            words: " --fleet f.yaml".to_owned(),
-            ..view(&plan, &killed, 16)
-        };
-        let line = first_line(&cut_off);
-        assert_eq!(
-            line,
-            format!("{one}; stopped at `{hop}`, last heard of 12 min ago: {ended}."),
-            "{sentence}"
-        );
-        let value = status_json(&cut_off);
-        assert_eq!(value["state"], "stopped", "{sentence}");
-        assert_eq!(value["why"], ended, "{sentence}");
-        let text = status_table(&cut_off, &Look { width: 300, ..WIDE });
-        for command in [
-            format!("stairway apply {id} --fleet f.yaml --resume` looks"),
-            format!("stairway apply {id} --fleet f.yaml --resume --approve="),
-            format!("stairway rollback {id} --fleet f.yaml\n"),
-        ] {
-            assert!(text.contains(&command), "{sentence}: `{command}`: {text}");
-        }
-    }
     let failed = Story::new(&plan).two().failed(5, 1, "no").fold();
     assert_eq!(
         first_line(&view(&plan, &failed, 17)),
@@ -542,4 +506,48 @@ fn several_plans_are_listed_and_the_one_that_may_run_is_named() {
         .map(|all| all.iter().filter_map(|one| one["state"].as_str()).collect())
         .unwrap_or_default();
     assert_eq!(states, ["not-started", "stopped", "running-or-killed"]);
+}
+
+#[test]
+fn a_run_without_the_lock_and_without_an_end_is_stopped() {
+    let plan = six_steps();
+    let (id, hop) = (&plan.id, &plan.steps[1].id);
+    let killed = Story::new(&plan).two().fold();
+    let one = format!("Run 3f2a9c0d of plan {id}: 1 of 6 steps done");
+    let ended = "its journal has no end: it was killed, or it lost the cluster's lock";
+    for (sentence, holder) in [
+        ("nobody has the lock", None),
+        ("another has the lock", Some(lock("another"))),
+        (
+            "somebody wrote a name into the lease",
+            Some(LockView {
+                run: None,
+                ..lock("")
+            }),
+        ),
+    ] {
+        let cut_off = StatusView {
+            lock: holder,
+            looked: true,
+            words: " --fleet f.yaml".to_owned(),
+            ..view(&plan, &killed, 16)
+        };
+        let line = first_line(&cut_off);
+        assert_eq!(
+            line,
+            format!("{one}; stopped at `{hop}`, last heard of 12 min ago: {ended}."),
+            "{sentence}"
+        );
+        let value = status_json(&cut_off);
+        assert_eq!(value["state"], "stopped", "{sentence}");
+        assert_eq!(value["why"], ended, "{sentence}");
+        let text = status_table(&cut_off, &Look { width: 300, ..WIDE });
+        for command in [
+            format!("stairway apply {id} --fleet f.yaml --resume` looks"),
+            format!("stairway apply {id} --fleet f.yaml --resume --approve="),
+            format!("stairway rollback {id} --fleet f.yaml\n"),
+        ] {
+            assert!(text.contains(&command), "{sentence}: `{command}`: {text}");
+        }
+    }
 }
