@@ -230,10 +230,19 @@ impl Shown {
 
     fn tell(&mut self, at: Timestamp) {
         // What was there before the first time is this machine's clock; the cluster may have another.
-        self.floor = self.is_told.then(|| self.now());
+        if !self.is_told {
+            self.floor = None;
+        }
         self.is_told = true;
         self.told = at;
         self.since_told = Duration::ZERO;
+    }
+
+    /// Returns the time that is about to be shown; none that is shown later is earlier.
+    fn stamp(&mut self) -> Timestamp {
+        let now = self.now();
+        self.floor = Some(now);
+        now
     }
 
     /// The time as it was last told, and the real time since then.
@@ -261,6 +270,7 @@ impl Shown {
         self.take_in(report);
         match self.form {
             Form::Bars(_) => {
+                let _shown = self.stamp();
                 for line in self.lines_above(report) {
                     self.above(&line);
                 }
@@ -412,7 +422,7 @@ impl Shown {
 
     /// Prints a line with the time.
     fn line(&mut self, text: &str) {
-        let line = format!("{}  {text}", self.now());
+        let line = format!("{}  {text}", self.stamp());
         self.raw(&line);
         self.since_line = Duration::ZERO;
     }
@@ -426,7 +436,7 @@ impl Shown {
     /// Prints an object. A reader that went away is no error.
     fn object(&mut self, event: &Event) {
         let line = Line {
-            at: self.now(),
+            at: self.stamp(),
             event,
         };
         self.since_line = Duration::ZERO;
