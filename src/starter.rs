@@ -2,7 +2,7 @@
 
 use crate::render;
 use crate::template::Template;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use stairway_core::catalog::{Catalog, SupportState};
 use stairway_core::diff::{assume, effective_spec};
 use stairway_core::model::clusterconfig::{Config, Desired, count_of, read_documents};
@@ -143,6 +143,13 @@ pub fn world(documents: &[Value], now: Timestamp, catalog: &Catalog) -> Result<S
     Ok(text)
 }
 
+/// What an add-on was made with beside its name and version.
+fn made_with(spec: &Map<String, Value>) -> Map<String, Value> {
+    let mut settings = spec.clone();
+    settings.retain(|key, _| !matches!(key.as_str(), "name" | "version"));
+    settings
+}
+
 fn world_cluster(desired: &Desired, runs: KubeMinor, catalog: &Catalog) -> Value {
     let live = Desired {
         version: Some(runs),
@@ -154,6 +161,13 @@ fn world_cluster(desired: &Desired, runs: KubeMinor, catalog: &Catalog) -> Value
         .items()
         .iter()
         .filter_map(|addon| Some((addon.name.as_str(), addon.version.value()?.as_str())))
+        .collect();
+    let settings: BTreeMap<&str, Map<String, Value>> = observed
+        .addons
+        .items()
+        .iter()
+        .map(|addon| (addon.name.as_str(), made_with(&addon.spec)))
+        .filter(|(_, settings)| !settings.is_empty())
         .collect();
     let groups: Vec<Value> = desired
         .nodegroups
@@ -180,6 +194,7 @@ fn world_cluster(desired: &Desired, runs: KubeMinor, catalog: &Catalog) -> Value
         "region": desired.cluster.region,
         "version": runs.to_string(),
         "addons": addons,
+        "addonSettings": settings,
         "nodegroups": groups,
     });
     if let Some(support) = &desired.support_type {

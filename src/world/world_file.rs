@@ -76,6 +76,9 @@ pub struct WorldCluster {
     /// EKS-managed add-ons and their versions.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub addons: BTreeMap<String, AddonVersion>,
+    /// What these add-ons were made with beside their version, in eksctl's shape: roles, policies, configuration.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub addon_settings: BTreeMap<String, Map<String, Value>>,
     /// Core add-ons that EKS does not manage, and their versions.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub self_managed: BTreeMap<String, AddonVersion>,

@@ -86,6 +86,9 @@ fn a_new_repository_plans_at_once_and_what_is_printed_can_be_pasted() {
         !planned.contains("@tags"),
         "the world differs in more than the version: {planned}"
     );
+    // Nothing that was just made has drifted.
+    let diff = in_folder(&place, &folder, &["diff"]).expect(0);
+    assert!(!diff.stdout.contains("not ours"), "{}", diff.stdout);
 }
 
 #[test]

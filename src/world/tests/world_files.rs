@@ -122,6 +122,10 @@ fn hostile_files_get_a_sentence() {
             "both under `addons` and under `selfManaged`",
         ),
         (
+            |f| f["clusters"][0]["addonSettings"]["absent"] = json!({}),
+            "`absent` is under `addonSettings` and not under `addons`",
+        ),
+        (
             |f| f["clusters"][0]["observation"] = json!("x.json"),
             "only `core` and `misbehave`",
         ),

@@ -4,7 +4,7 @@ use super::{WorldCluster, WorldGroup};
 use crate::Offers;
 use crate::addons::workload_of;
 use crate::plane::passing;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use stairway_core::model::clusterconfig::{count_of, labels_of, read_taints};
 use stairway_core::model::{
     ClusterId, ControlPlane, Known, KubeMinor, LiveAddon, LiveNodegroup, MappedRole, Node,
@@ -211,12 +211,24 @@ fn on_offer(offers: &Offers, version: KubeMinor) -> Offers {
 }
 
 fn add_addons(observed: &mut Observation, cluster: &WorldCluster) -> Result<(), String> {
+    for name in cluster.addon_settings.keys() {
+        if !cluster.addons.contains_key(name) {
+            return Err(format!(
+                "`{name}` is under `addonSettings` and not under `addons`"
+            ));
+        }
+    }
+    let made_with = |name: &String| {
+        let mut spec = cluster.addon_settings.get(name).cloned().unwrap_or_default();
+        spec.insert("name".to_owned(), json!(name));
+        spec
+    };
     let addons = cluster.addons.iter().map(|(name, version)| LiveAddon {
         health: Known::Value(Vec::new()),
         name: name.clone(),
         version: Known::Value(version.clone()),
         status: Known::Value("ACTIVE".to_owned()),
-        spec: Map::from_iter([("name".to_owned(), json!(name))]),
+        spec: made_with(name),
         spec_complete: true,
     });
     observed.addons = Known::Value(addons.collect());
