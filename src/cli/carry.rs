@@ -1,6 +1,7 @@
 //! Carries an approved plan out: the lock, the journal, the machine and its real ports.
 
 use super::ambient::Ambient;
+use super::branch::{self, Publishing};
 use super::error::CliError;
 use super::exit_code;
 use super::request::RunManner;
@@ -11,7 +12,7 @@ use super::terminal::harmless;
 use crate::actuate::world::WorldTools;
 use crate::actuate::{Interrupts, StepFiles, ToolEnvironment};
 use crate::approvals;
-use crate::drive::live::{LivePorts, Target as _, Watch};
+use crate::drive::live::{LivePorts, Publish, Target as _, Watch};
 use crate::drive::target::LiveTarget;
 use crate::drive::{Finish, How, Machine, PortError, Report, Runner, run};
 use crate::store::StoreError;
@@ -213,7 +214,10 @@ impl Carry<'_> {
             })
             .collect();
         let screen = Screen::start(session.ambient, self.asked.json, faces);
-        let finish = self.run_on(session, opened, &mut machine, &screen, tools);
+        let publishing = self.publishing(session, opened);
+        let missing = publishing.as_ref().map(Publishing::missing);
+        let finish = self.run_on(session, opened, &mut machine, &screen, (tools, publishing));
+        let missing = missing.and_then(|missing| missing.borrow().clone());
         let finish = match finish {
             Ok(finish) => finish,
             Err(error) => {
@@ -229,10 +233,34 @@ impl Carry<'_> {
                 approved.plan().id,
                 finish.why
             ))
-            .hint(hint_for(How::Refused, &self.subject).unwrap_or_default()));
+            .hint(self.hint_of_refusal(missing.as_deref()).unwrap_or_default()));
         }
         screen.finish(&finish, exit_of(finish.how))?;
+        if let (Some(store), Some(why)) = (&self.subject.store, missing) {
+            let (id, words) = (&approved.plan().id, &self.subject.words);
+            let command = format!("stairway apply {id}{words} --resume");
+            branch::tell_missing(session.terminal, store, &why, &command);
+        }
         Ok(finish)
+    }
+
+    /// Where the run's events go besides its folder.
+    fn publishing(&self, session: &Session<'_>, opened: &Opened) -> Option<Publishing> {
+        let store = self.subject.store.as_ref()?;
+        let (id, now) = (&self.subject.plan.id, session.ambient.now);
+        Some(Publishing::of(store, id, now, opened.interrupts.clone()))
+    }
+
+    /// A run whose beginning could not be published has begun here, and goes on.
+    fn hint_of_refusal(&self, missing: Option<&str>) -> Option<String> {
+        if missing.is_none() {
+            return hint_for(How::Refused, &self.subject);
+        }
+        let Subject { plan, words, .. } = &self.subject;
+        let (id, digest) = (&plan.id, digest_start(plan));
+        Some(format!(
+            "nothing was done; when the branch can be pushed: `stairway apply {id}{words} --resume --approve={digest}`"
+        ))
     }
 
     fn run_on(
@@ -241,7 +269,7 @@ impl Carry<'_> {
         opened: &mut Opened,
         machine: &mut Machine<'_>,
         screen: &Screen,
-        tools: WorldTools,
+        (tools, publishing): (WorldTools, Option<Publishing>),
     ) -> Result<Finish, PortError> {
         let digest = &self.subject.plan.digest;
         let own = opened.left.as_ref().and_then(|left| left.run_of(digest));
@@ -250,6 +278,7 @@ impl Carry<'_> {
             target: Box::new(self.target.clone()),
             actuator: self.target.actuator(tools),
             journal: opened.journal.clone(),
+            elsewhere: publishing.map(|one| Box::new(one) as Box<dyn Publish>),
             lock: Box::new(opened.lock.clone()),
             files: self.files.clone(),
             interrupts: opened.interrupts.clone(),

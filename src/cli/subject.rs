@@ -1,5 +1,6 @@
 //! The plan that a command is about, its directory, and both sides of its cluster.
 
+use super::branch::{self, Reach};
 use super::error::CliError;
 use super::request::PlanScope;
 use super::session::Session;
@@ -12,10 +13,12 @@ use crate::pipeline::{
     ClusterRequest, LiveSource, Loaded, PlanOptions, RunOptions, Scope, plan_cluster, run, select,
 };
 use crate::render::WorkerMode;
+use crate::store::branch::BranchStore;
 use crate::store::{self, StoreError, Stored};
 use stairway_core::model::Digest;
 use stairway_core::plan::wire::{Action, ClusterError, Failure, Plan};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::Duration;
 
 /// A plan that was opened by name.
@@ -29,6 +32,8 @@ pub(crate) struct Subject {
     pub(crate) words: String,
     /// The command that plans its cluster again, for hints.
     pub(crate) again: String,
+    /// The branch on which it is published, if it is.
+    pub(crate) store: Option<Rc<BranchStore>>,
 }
 
 /// Both sides of the plan's cluster.
@@ -44,15 +49,49 @@ pub(crate) struct Sides {
 
 impl Subject {
     /// Opens the plan that `scope` names; the name of a run leads to its plan.
-    pub(crate) fn open(session: &Session<'_>, scope: &PlanScope) -> Result<Self, CliError> {
-        let cwd = &session.ambient.cwd;
+    ///
+    /// On a branch it is fetched first; `reach` says whether the remote must answer.
+    pub(crate) fn open(
+        session: &mut Session<'_>,
+        scope: &PlanScope,
+        reach: Reach,
+    ) -> Result<Self, CliError> {
+        let Some(option) = &scope.store else {
+            return Self::open_in(scope, &scope.plan, &session.ambient.cwd, &scope.folders);
+        };
+        let store = branch::open_filled(session, option, reach)?;
+        let named = branch::plain_name(&store, &scope.plan)?;
+        let folder = store.folder().to_path_buf();
+        let mut subject = Self::open_in(scope, &named, &folder, std::slice::from_ref(&folder))?;
+        store.check(&subject.plan.id)?;
+        if reach == Reach::Write {
+            branch::catch_up(session, &store, &subject.plan.id)?;
+        } else if store.is_ahead(&subject.plan.id)? {
+            let (id, option) = (&subject.plan.id, store.option());
+            session.terminal.warn(&format!(
+                "the journal here has events that {} does not have",
+                store.said()
+            ));
+            session.terminal.hint(&format!(
+                "`stairway apply {id}{option} --resume` puts them there"
+            ));
+        }
+        subject.store = Some(store);
+        Ok(subject)
+    }
+
+    fn open_in(
+        scope: &PlanScope,
+        subject: &str,
+        cwd: &Path,
+        folders: &[PathBuf],
+    ) -> Result<Self, CliError> {
         // A run is called `<plan>-r<six hex digits>`.
-        let run_of = scope
-            .plan
+        let run_of = subject
             .rsplit_once("-r")
             .filter(|(_, tail)| tail.len() == 6 && tail.chars().all(|c| c.is_ascii_hexdigit()));
-        let named = run_of.map_or(scope.plan.as_str(), |(plan, _)| plan);
-        let plan = match store::open(named, cwd, &scope.folders)? {
+        let named = run_of.map_or(subject, |(plan, _)| plan);
+        let plan = match store::open(named, cwd, folders)? {
             Stored::Plan(plan) => *plan,
             Stored::Set(set) => match <[Plan; 1]>::try_from(set.clusters) {
                 Ok([plan]) => plan,
@@ -67,28 +106,44 @@ impl Subject {
                 }
             },
         };
-        let dir = crate::approvals::plan_dir(&plan, named, cwd, &scope.folders)?;
+        let dir = crate::approvals::plan_dir(&plan, named, cwd, folders)?;
         let (words, again) = (scope.words(), scope.plan_again(&plan.name));
         Ok(Self {
             plan,
             dir,
             words,
             again,
+            store: None,
         })
     }
 
     /// Opens all plans that `scope` names: those of a set whose directories are there, or all that begin so.
     ///
     /// Of one plan, and where [`Self::open`] says better what is wrong, there is none.
-    pub(crate) fn several(session: &Session<'_>, scope: &PlanScope) -> Result<Vec<Self>, CliError> {
-        let cwd = &session.ambient.cwd;
-        let named = scope.plan.as_str();
-        let plans = match store::open(named, cwd, &scope.folders) {
+    pub(crate) fn several(
+        session: &mut Session<'_>,
+        scope: &PlanScope,
+    ) -> Result<Vec<Self>, CliError> {
+        let cwd = session.ambient.cwd.clone();
+        let (cwd, folders, named, kept) = match &scope.store {
+            None => (cwd, scope.folders.clone(), scope.plan.clone(), None),
+            Some(option) => {
+                let kept = branch::open_filled(session, option, Reach::Read)?;
+                let (folder, named) = (kept.folder(), branch::plain_name(&kept, &scope.plan)?);
+                (
+                    folder.to_owned(),
+                    vec![folder.to_owned()],
+                    named,
+                    Some(kept),
+                )
+            }
+        };
+        let plans = match store::open(&named, &cwd, &folders) {
             Ok(Stored::Set(set)) => set.clusters,
             Err(StoreError::Ambiguous { found, .. }) => {
                 let mut plans = Vec::with_capacity(found.len());
                 for id in &found {
-                    if let Stored::Plan(plan) = store::open(id, cwd, &scope.folders)? {
+                    if let Stored::Plan(plan) = store::open(id, &cwd, &folders)? {
                         plans.push(*plan);
                     }
                 }
@@ -98,12 +153,16 @@ impl Subject {
         };
         let (mut subjects, words) = (Vec::with_capacity(plans.len()), scope.words());
         for plan in plans {
-            let dir = crate::approvals::plan_dir(&plan, named, cwd, &scope.folders)?;
+            let dir = crate::approvals::plan_dir(&plan, &named, &cwd, &folders)?;
+            if let Some(kept) = &kept {
+                kept.check(&plan.id)?;
+            }
             subjects.push(Self {
                 again: scope.plan_again(&plan.name),
                 words: words.clone(),
                 plan,
                 dir,
+                store: kept.clone(),
             });
         }
         Ok(subjects)

@@ -6,6 +6,7 @@
 )]
 
 mod approve;
+mod branch;
 mod cli;
 mod cluster;
 mod configs;

@@ -58,6 +58,7 @@ const DOORS: [(&str, &[&str]); 29] = [
             "src/cli/args/check.rs",
             "src/cli/args/part.rs",
             "src/cli/args/start.rs",
+            "src/cli/args/store.rs",
             "src/cli/args/world.rs",
             "src/cli/commands/man.rs",
             "src/cli/commands/schema.rs",
@@ -108,7 +109,18 @@ const DOORS: [(&str, &[&str]); 29] = [
     ("similar", &["src/core/diff/text.rs"]),
     ("tabled", &["src/core/report/table.rs"]),
     ("tempfile", &["src/files.rs"]),
-    ("git2", &["src/vcs.rs"]),
+    (
+        "git2",
+        &[
+            "src/vcs.rs",
+            "src/vcs/history.rs",
+            "src/vcs/read.rs",
+            "src/vcs/remote.rs",
+            "src/vcs/settings.rs",
+            "src/vcs/tree.rs",
+            "src/vcs/write.rs",
+        ],
+    ),
     ("ssh_key", &["src/core/approve/sshsig.rs"]),
     (
         "tokio",

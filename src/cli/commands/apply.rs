@@ -1,10 +1,11 @@
 //! `stairway apply`
 
 use crate::approvals::{OwnerPolicy, PolicySource};
+use crate::cli::branch::Reach;
 use crate::cli::carry::{Carried, Carry, digest_start, exit_of, face, hint_for, resumable};
 use crate::cli::error::CliError;
 use crate::cli::exit_code;
-use crate::cli::request::{ApplyRequest, PlanScope, RunManner};
+use crate::cli::request::{ApplyRequest, PlanScope, RunManner, StoreOption};
 use crate::cli::session::Session;
 use crate::cli::subject::{Sides, Subject, refused};
 use crate::cli::waves::{self, Asked, Gate};
@@ -27,7 +28,7 @@ use stairway_core::verify::health_of;
 /// # Errors
 /// There is no such plan, or something speaks against it before anything was done.
 pub(crate) fn run(session: &mut Session<'_>, request: &ApplyRequest) -> Result<u8, CliError> {
-    let subject = Subject::open(session, &request.scope)?;
+    let subject = Subject::open(session, &request.scope, Reach::Write)?;
     if let Err(refusal) = check_plan(&subject.plan) {
         let held_back = matches!(refusal, Refusal::Nothing { .. });
         let error = CliError::from(refusal);
@@ -114,6 +115,7 @@ fn gate_of(
         fleet: policy.fleet(),
         key: &sides.key,
         named: request.scope.fleet.as_deref(),
+        store: request.scope.store.as_ref().map(StoreOption::typed),
         folders: &request.scope.folders,
         cwd: &session.ambient.cwd,
     })

@@ -1,19 +1,22 @@
 //! `stairway plan`
 
 use crate::cli::args::{PlanFormat, ReviewArgs};
+use crate::cli::branch::{self, Reach};
 use crate::cli::error::CliError;
 use crate::cli::exit_code;
 use crate::cli::request::PlanRequest;
 use crate::cli::review;
 use crate::cli::session::{Session, Tour, Toured};
 use crate::pipeline::{Loaded, plan_cluster};
+use crate::store::branch::{BranchStore, Told};
 use crate::store::sets::SET_FILE;
 use crate::store::{Kept, PlanFolder, SetDraft, Writer};
 use stairway_core::model::{Observation, canonical_bytes};
 use stairway_core::plan::wire::{ClusterError, Summary};
 use stairway_core::plan::{Planned, exit_facts, lapsed};
 use stairway_core::report::{Sheet, plan_markdown, plan_table, planset_html, planset_markdown};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 /// Plans the way from what is live to what git asks for.
 ///
@@ -29,10 +32,7 @@ pub(crate) fn run(session: &mut Session<'_>, request: &PlanRequest) -> Result<u8
         live: true,
         at: request.at,
     };
-    let out = request
-        .out
-        .as_ref()
-        .map(|out| session.ambient.cwd.join(out));
+    let (store, out) = kept_in(session, request)?;
     let catalog = session.catalog;
     let keep_json = request.format == PlanFormat::Json && !review::needs_plans(&request.review);
     let make = |loaded: &Loaded| {
@@ -46,7 +46,7 @@ pub(crate) fn run(session: &mut Session<'_>, request: &PlanRequest) -> Result<u8
     };
     let writer = out.as_deref().map(Writer::start);
     let mut draft = SetDraft::default();
-    let (mut codes, mut lapsed) = (vec![exit_code::DONE], Vec::new());
+    let (mut codes, mut lapsed, mut ids) = (vec![exit_code::DONE], Vec::new(), Vec::new());
     let toured = session.tour_set(&tour, &make, &mut |name, made: Made| {
         if let (Some(writer), Some(folder)) = (&writer, made.folder) {
             writer.write(folder)?;
@@ -54,6 +54,7 @@ pub(crate) fn run(session: &mut Session<'_>, request: &PlanRequest) -> Result<u8
         codes.extend(made.codes);
         lapsed.extend(made.lapsed.iter().map(|what| format!("{what} (`{name}`)")));
         draft.add(&made.summary);
+        ids.push(made.id);
         draft.clusters.push((name, made.kept));
         Ok(())
     });
@@ -66,7 +67,7 @@ pub(crate) fn run(session: &mut Session<'_>, request: &PlanRequest) -> Result<u8
     written?;
     (draft.waves, draft.partial) = (waves, partial);
     finish(&mut draft, errors, codes);
-    let (exit, planned) = (draft.exit, draft.clusters.len());
+    let exit = draft.exit;
     let failed = exit_code::of_failed(&draft.errors);
     let only_lapsed = exit == exit_code::BLOCKED && draft.summary.blocked == 0;
     if let Some(out) = &out {
@@ -77,9 +78,7 @@ pub(crate) fn run(session: &mut Session<'_>, request: &PlanRequest) -> Result<u8
     }
     let whole = review::whole(&request.review, request.out.as_deref());
     print_set(session, request.format, &request.review, whole, draft)?;
-    if let Some(out) = &request.out {
-        session.terminal.say(&told_written(planned, out));
-    }
+    tell_kept(session, request, store.as_deref(), &ids)?;
     if request.detailed_exitcode && only_lapsed {
         tell_lapsed(session, &lapsed);
     }
@@ -97,6 +96,64 @@ fn told_written(planned: usize, out: &Path) -> String {
     }
     format!("Wrote the plans to {}", out.display())
 }
+
+/// Returns the branch that the plans go to, if any, and the folder in which they are written.
+fn kept_in(
+    session: &mut Session<'_>,
+    request: &PlanRequest,
+) -> Result<(Option<Rc<BranchStore>>, Option<PathBuf>), CliError> {
+    let Some(option) = &request.store else {
+        let named = request.out.as_ref();
+        return Ok((None, named.map(|out| session.ambient.cwd.join(out))));
+    };
+    let store = branch::open(session, option, Reach::Write)?;
+    let folder = store.folder().to_path_buf();
+    Ok((Some(store), Some(folder)))
+}
+
+/// Publishes the plans, where they are to be published, and says where they are.
+fn tell_kept(
+    session: &mut Session<'_>,
+    request: &PlanRequest,
+    store: Option<&BranchStore>,
+    ids: &[String],
+) -> Result<(), CliError> {
+    if let Some(store) = store.filter(|_| !ids.is_empty()) {
+        put(session, store, ids)?;
+    }
+    if let Some(out) = &request.out {
+        session.terminal.say(&told_written(ids.len(), out));
+    }
+    Ok(())
+}
+
+/// Publishes the plans that were made.
+fn put(session: &mut Session<'_>, store: &BranchStore, ids: &[String]) -> Result<(), CliError> {
+    let told = Told {
+        subject: match ids {
+            [one] => format!("plan: {one}"),
+            several => format!("plan: {} clusters", several.len()),
+        },
+        trailers: ids
+            .iter()
+            .take(TRAILERS_MAX)
+            .map(|id| ("Stairway-Plan".to_owned(), id.clone()))
+            .collect(),
+    };
+    let commit = store.publish(ids, true, &told, session.ambient.now)?;
+    session.terminal.say(&match commit {
+        Some(commit) => format!(
+            "Put the plans on {}: commit {}",
+            store.said(),
+            commit.get(..12).unwrap_or(&commit)
+        ),
+        None => format!("{} has these plans already", store.said()),
+    });
+    Ok(())
+}
+
+/// A message of a commit is read by people; `planset.json` beside it has all.
+const TRAILERS_MAX: usize = 20;
 
 /// More expired decisions than this are a number on stderr; the plans name all.
 const LAPSED_SHOWN: usize = 5;
@@ -132,6 +189,7 @@ fn finish(draft: &mut SetDraft, errors: Vec<ClusterError>, mut codes: Vec<u8>) {
 
 /// One plan in the forms that this run needs, made where the plan is made: in parallel.
 struct Made {
+    id: String,
     kept: Kept,
     folder: Option<PlanFolder>,
     summary: Summary,
@@ -155,12 +213,14 @@ impl Made {
         let summary = planned.plan.summary.clone();
         let codes = exit_code::of_plan(exit_facts(&planned.plan));
         let lapsed = lapsed(&planned.plan).map(str::to_owned).collect();
+        let id = planned.plan.id.clone();
         let kept = if keep_json {
             Kept::Json(json)
         } else {
             Kept::Plan(Box::new(planned.plan))
         };
         Self {
+            id,
             kept,
             folder,
             summary,

@@ -1,6 +1,7 @@
 //! `stairway status`
 
 use crate::cli::args::DiffFormat;
+use crate::cli::branch::Reach;
 use crate::cli::error::CliError;
 use crate::cli::exit_code;
 use crate::cli::request::StatusRequest;
@@ -25,7 +26,7 @@ pub(crate) fn run(session: &mut Session<'_>, request: &StatusRequest) -> Result<
     if several.len() > 1 {
         return list(session, request, &several);
     }
-    let subject = Subject::open(session, &request.scope)?;
+    let subject = Subject::open(session, &request.scope, Reach::Read)?;
     let told = Told::read(&subject)?;
     // The journal alone tells enough; the cluster's own clock and lock tell more, where they are known.
     let target = subject

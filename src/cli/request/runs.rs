@@ -1,6 +1,6 @@
 //! `stairway apply`, `status`, `rollback` and `rehearse`, checked.
 
-use super::{PLANS_FOLDER, pairs};
+use super::{PLANS_FOLDER, StoreOption, pairs, store};
 use crate::cli::ambient::Ambient;
 use crate::cli::args::{
     ApplyArgs, DiffFormat, PlanFormat, PlanScopeArgs, RehearseArgs, RollbackArgs, RunArgs,
@@ -21,6 +21,8 @@ pub struct PlanScope {
     pub folders: Vec<PathBuf>,
     /// The same, as it was named.
     pub dir: Option<PathBuf>,
+    /// The branch where plans are.
+    pub store: Option<StoreOption>,
     /// The fleet file.
     pub fleet: Option<PathBuf>,
     /// The config.
@@ -42,6 +44,7 @@ impl PlanScope {
         let mut words = options(&[("--dir", &self.dir), ("--fleet", &self.fleet)]);
         words.push_str(&options(&[("--config", &self.config)]));
         words.push_str(&self.of_config());
+        words.push_str(&self.of_store());
         words
     }
 
@@ -56,8 +59,16 @@ impl PlanScope {
             .clone()
             .unwrap_or_else(|| PathBuf::from(PLANS_FOLDER));
         let fleet = options(&[("--fleet", &self.fleet)]);
-        let (own, out) = (self.of_config(), options(&[("--out", &Some(folder))]));
-        format!("stairway plan {subject}{fleet}{own}{out}")
+        let kept = match &self.store {
+            Some(store) => store.typed(),
+            None => options(&[("--out", &Some(folder))]),
+        };
+        format!("stairway plan {subject}{fleet}{}{kept}", self.of_config())
+    }
+
+    fn of_store(&self) -> String {
+        let store = self.store.as_ref();
+        store.map_or_else(String::new, StoreOption::typed)
     }
 
     fn of_config(&self) -> String {
@@ -149,6 +160,7 @@ fn scope(args: PlanScopeArgs, ambient: &Ambient) -> Result<PlanScope, CliError> 
     let PlanScopeArgs {
         plan,
         dir,
+        store: kept,
         fleet,
         config,
         live,
@@ -161,6 +173,7 @@ fn scope(args: PlanScopeArgs, ambient: &Ambient) -> Result<PlanScope, CliError> 
         plan,
         folders: vec![ambient.cwd.join(folder)],
         dir,
+        store: store(kept),
         fleet,
         config,
         live,

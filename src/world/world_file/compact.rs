@@ -219,7 +219,11 @@ fn add_addons(observed: &mut Observation, cluster: &WorldCluster) -> Result<(), 
         }
     }
     let made_with = |name: &String| {
-        let mut spec = cluster.addon_settings.get(name).cloned().unwrap_or_default();
+        let mut spec = cluster
+            .addon_settings
+            .get(name)
+            .cloned()
+            .unwrap_or_default();
         spec.insert("name".to_owned(), json!(name));
         spec
     };
