@@ -204,7 +204,11 @@ impl Place {
             DriftKeep::Nowhere => {
                 let (before, shown) = self.last(session, request)?;
                 *composed = compose(findings, &before, &shown);
-                Ok(format!("Compared with {shown}; `--out DIR` or `--commit` keeps the reports"))
+                Ok(if before.is_empty() {
+                    "There is no earlier report: `--out DIR` or `--commit` keeps this one".to_owned()
+                } else {
+                    format!("Compared with the reports in {shown}")
+                })
             }
             DriftKeep::Folder(folder) => {
                 let shown = folder.display().to_string();

@@ -2,6 +2,7 @@
 
 use super::find::{Found, Key};
 use super::wire::GitChange;
+use crate::plan::wire::DifferenceClass;
 use std::collections::BTreeMap;
 
 /// What git asked for at one time, compared with what is live now.
@@ -37,7 +38,8 @@ pub enum Verdict {
     Both(Option<GitChange>),
     /// Git, with this change: before it, git and live agreed.
     Unapplied(Option<GitChange>),
-    /// Neither: git asks for the latest, and there is a later one.
+    /// Neither: git asks for the latest, and there is a later one, or it has asked for a newer version for
+    /// longer than can be seen.
     Standing,
     /// Nobody knows, because of this.
     Unclassified(String),
@@ -49,11 +51,22 @@ pub fn judge(
     states: &[State],
     horizon: &Horizon,
 ) -> (Verdict, Option<GitChange>) {
-    let verdict = match classify(&found.key, states, horizon) {
-        Verdict::Drift | Verdict::Unclassified(_) if found.asks_for_latest() => Verdict::Standing,
-        verdict => verdict,
+    let since = value_since(&found.key, states, horizon).cloned();
+    let verdict = match (classify(&found.key, states, horizon), horizon) {
+        (Verdict::Drift | Verdict::Unclassified(_), _) if found.asks_for_latest() => {
+            Verdict::Standing
+        }
+        // A version does not go down by itself: where nothing says that it was applied, live never followed.
+        (Verdict::Drift, Horizon::Root | Horizon::Bounded)
+            if found.takes == DifferenceClass::Upgrade =>
+        {
+            since
+                .clone()
+                .map_or(Verdict::Standing, |change| Verdict::Unapplied(Some(change)))
+        }
+        (verdict, _) => verdict,
     };
-    (verdict, value_since(&found.key, states, horizon).cloned())
+    (verdict, since)
 }
 
 /// Says who moved. `states` are newest first, the present one at the head.

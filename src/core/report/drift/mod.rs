@@ -143,8 +143,11 @@ fn story(item: &DriftItem) -> String {
         DriftClass::Both => {
             format!("No config in git agrees with live, and git changed it too, {git}.")
         }
-        DriftClass::Unapplied if git.is_empty() => {
+        DriftClass::Unapplied if git.is_empty() && is_latest(item) => {
             "Git asks for the latest, and there is a later one.".to_owned()
+        }
+        DriftClass::Unapplied if git.is_empty() => {
+            "Git has asked for a newer version for long; it is not applied.".to_owned()
         }
         DriftClass::Unapplied => format!("Git changed it {git}; it is not applied."),
         DriftClass::Unclassified => {
@@ -161,6 +164,10 @@ fn story(item: &DriftItem) -> String {
             None => "Ignored.".to_owned(),
         },
     }
+}
+
+fn is_latest(item: &DriftItem) -> bool {
+    item.git.as_deref().is_some_and(|git| git.ends_with(" (latest)"))
 }
 
 /// What it takes to make live agree, and what else is to be known of it.
