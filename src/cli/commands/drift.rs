@@ -19,7 +19,7 @@ use crate::store;
 use crate::vcs::{self, Branch, Change, Committed, Message, Tip, VcsError};
 use files::{Before, Composed, Findings, Looked, compose};
 use past::{Base, Historian};
-use runs::runs_of;
+use runs::{Runs, runs_of};
 use stairway_core::catalog::Catalog;
 use stairway_core::diff::compare;
 use stairway_core::drift::wire::{DRIFT_FORMAT, DriftSet, SET_KIND};
@@ -58,10 +58,7 @@ pub(crate) fn run(session: &mut Session<'_>, request: &DriftRequest) -> Result<u
 }
 
 /// Reads and compares every cluster.
-fn look(
-    session: &mut Session<'_>,
-    request: &DriftRequest,
-) -> Result<(Findings, Toured), CliError> {
+fn look(session: &mut Session<'_>, request: &DriftRequest) -> Result<(Findings, Toured), CliError> {
     let tour = Tour {
         work: &request.work,
         verb: "Comparing",
@@ -115,7 +112,12 @@ fn fresh(
     let observed = &live.observation;
     let differences = compare(desired, observed, &loaded.settings, catalog, who);
     let seen = seen(&differences, observed, &loaded.settings, catalog, who);
-    let runs = runs_of(&request.plans, &loaded.name);
+    let quiet = seen.found.is_empty() && seen.under_way.is_empty();
+    let runs = if quiet {
+        Runs::default()
+    } else {
+        runs_of(&request.plans, &loaded.name)
+    };
     let base = match &request.base {
         Some(revision) => given(loaded, revision)?,
         None => runs.base,
@@ -166,7 +168,8 @@ fn given(loaded: &Loaded, revision: &str) -> Result<Base, ClusterError> {
         hint,
     };
     let Some(top) = disk::repository_top(&loaded.origin.root) else {
-        let error = format!("`--base {revision}` is a revision, and the config is not in a git repository");
+        let error =
+            format!("`--base {revision}` is a revision, and the config is not in a git repository");
         return Err(failed(error, None));
     };
     vcs::resolve(&top, revision)
@@ -205,7 +208,8 @@ impl Place {
                 let (before, shown) = self.last(session, request)?;
                 *composed = compose(findings, &before, &shown);
                 Ok(if before.is_empty() {
-                    "There is no earlier report: `--out DIR` or `--commit` keeps this one".to_owned()
+                    "There is no earlier report: `--out DIR` or `--commit` keeps this one"
+                        .to_owned()
                 } else {
                     format!("Compared with the reports in {shown}")
                 })
@@ -406,7 +410,10 @@ fn set_of(composed: &mut Composed, toured: &Toured, blind: bool) -> DriftSet {
 /// The codes that need no option: what was not compared is never a silent success.
 fn codes(set: &DriftSet, toured: &Toured, blind: bool) -> Vec<u8> {
     let unread = &toured.unread;
-    let failed = set.errors.iter().any(|error| !unread.contains_key(&error.name));
+    let failed = set
+        .errors
+        .iter()
+        .any(|error| !unread.contains_key(&error.name));
     let lost = set
         .clusters
         .iter()

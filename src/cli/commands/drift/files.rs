@@ -64,9 +64,12 @@ pub(super) fn compose(findings: &Findings, before: &Before, shown: &str) -> Comp
     for cluster in &broken {
         pages.insert(cluster.clone(), unusable(cluster));
     }
+    let mut whole = findings.whole;
     let mut looked_at: BTreeSet<String> = BTreeSet::new();
     for looked in &findings.looked {
         let Some((cluster, carried)) = judged(looked, &previous) else {
+            // Whose config it is is not known, so nobody is gone for certain.
+            whole = false;
             continue;
         };
         looked_at.insert(cluster.clone());
@@ -84,12 +87,14 @@ pub(super) fn compose(findings: &Findings, before: &Before, shown: &str) -> Comp
         result.summary.add(&carried.summary());
         result.clusters.push(carried);
     }
-    result.clusters.sort_by(|a, b| a.report.cluster.cmp(&b.report.cluster));
+    result
+        .clusters
+        .sort_by(|a, b| a.report.cluster.cmp(&b.report.cluster));
     for cluster in &result.clusters {
         previous.remove(&cluster.report.cluster);
         pages.insert(cluster.report.cluster.clone(), cluster.report.clone());
     }
-    if findings.whole {
+    if whole {
         result.gone = previous
             .keys()
             .filter(|name| !looked_at.contains(*name))
@@ -118,9 +123,10 @@ fn read_all(
         };
         let cluster = stem.strip_suffix(".cluster").filter(|c| stem_of(c) == stem);
         let cluster = cluster.unwrap_or(stem);
-        let read = bytes.as_ref().map_err(Clone::clone).and_then(|bytes| {
-            read_report(bytes, cluster).map_err(|error| error.to_string())
-        });
+        let read = bytes
+            .as_ref()
+            .map_err(Clone::clone)
+            .and_then(|bytes| read_report(bytes, cluster).map_err(|error| error.to_string()));
         match read {
             Ok(report) => {
                 previous.insert(cluster.to_owned(), report);
@@ -188,11 +194,7 @@ fn is_file_name(name: &str) -> bool {
         && !name.chars().any(char::is_control)
 }
 
-fn write(
-    result: &mut Composed,
-    pages: &BTreeMap<String, DriftReport>,
-    before: &Before,
-) {
+fn write(result: &mut Composed, pages: &BTreeMap<String, DriftReport>, before: &Before) {
     let mut put = |file: String, text: String| {
         let same = matches!(before.get(&file), Some(Ok(old)) if old == text.as_bytes());
         if !same {
@@ -227,4 +229,3 @@ pub(super) fn is_ours(file: &str) -> bool {
     !file.contains('/')
         && (Path::new(file).extension()).is_some_and(|ending| ending == "json" || ending == "md")
 }
-
