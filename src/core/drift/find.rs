@@ -37,6 +37,8 @@ pub struct Found {
     pub ignored: Option<Waived>,
     /// Named in `prune`.
     pub prune: bool,
+    /// True for a group of which git asks for another generation than the one that runs.
+    pub other_generation: bool,
 }
 
 /// A replacement under way, before anybody knows since when.
@@ -154,6 +156,11 @@ pub fn seen(
         .keys()
         .map(|name| format!("nodegroup {name}"))
         .collect();
+    let groups = differences.groups.iter();
+    let replaced: BTreeSet<String> = groups
+        .filter(|(_, group)| group.new_generation)
+        .map(|(git, _)| format!("nodegroup {git}"))
+        .collect();
     for difference in &differences.list {
         let (subject, field) = (&difference.subject, &difference.field);
         let anchor = anchors.get(subject).unwrap_or(subject).clone();
@@ -180,6 +187,7 @@ pub fn seen(
             live: difference.live.clone(),
             ignored: difference.ignored.clone(),
             prune: undeclared && is_pruned(settings, subject),
+            other_generation: replaced.contains(subject),
         });
     }
     result.unread.sort();

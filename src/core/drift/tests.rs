@@ -56,6 +56,7 @@ fn said(verdict: &Verdict) -> String {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of sentences")]
 fn who_moved_is_told_by_what_git_asked_for_earlier() {
     let shallow = || Horizon::Cut("shallow".to_owned());
     let rows = [
@@ -202,6 +203,7 @@ fn found(live: &str) -> Found {
         live: Some(live.to_owned()),
         ignored: None,
         prune: false,
+        other_generation: false,
     }
 }
 
@@ -252,7 +254,7 @@ fn a_version_that_live_never_reached_is_not_applied() {
             "git went on from another one",
             "5 6",
             Horizon::Root,
-            "both, 0",
+            "unapplied, 0",
         ),
         (
             "nobody knows",
@@ -261,9 +263,16 @@ fn a_version_that_live_never_reached_is_not_applied() {
             "unclassified: shallow",
         ),
     ];
+    let generation = Found {
+        takes: DifferenceClass::Replace,
+        other_generation: true,
+        ..upgrade.clone()
+    };
     for (sentence, git, horizon, expected) in rows {
-        let (verdict, _) = judge(&upgrade, &states(git), &horizon);
-        assert_eq!(said(&verdict), expected, "{sentence}");
+        for one in [&upgrade, &generation] {
+            let (verdict, _) = judge(one, &states(git), &horizon);
+            assert_eq!(said(&verdict), expected, "{sentence}");
+        }
     }
 }
 
