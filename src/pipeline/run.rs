@@ -1,7 +1,7 @@
 //! Many clusters through render, live and work, in batches, in parallel, in order.
 
 use super::load::{
-    LiveRead, Loaded, Note, Revisions, age_note, decided_at, instant, live_to_render,
+    LiveRead, Loaded, Note, Origin, Revisions, age_note, decided_at, instant, live_to_render,
     missing_files, name_of, read_config, read_live, render_failure,
 };
 use super::{ClusterRequest, LiveSource};
@@ -51,6 +51,9 @@ pub struct Report<T> {
     pub outcome: Option<Result<T, ClusterError>>,
     /// What to tell besides.
     pub notes: Vec<Note>,
+    /// Set when the config is fine and its live side could not be read: why, in the same few words
+    /// every time.
+    pub unread: Option<&'static str>,
 }
 
 /// Does `work` on every requested cluster and gives each report to `sink`, in the order of the
@@ -247,7 +250,9 @@ fn one_request<T>(
         let live = match wanted.then(|| from(live.take())).transpose() {
             Ok(live) => live,
             Err(error) => {
-                reports.push(failed(error.of_cluster(name), Vec::new()));
+                let unread = Some(error.in_short());
+                let report = failed(error.of_cluster(name), Vec::new());
+                reports.push(Report { unread, ..report });
                 continue;
             }
         };
@@ -261,6 +266,7 @@ fn one_request<T>(
         };
         let inputs = read.inputs.clone();
         let mut loaded = assemble(name, config, documents, inputs, live, request, options);
+        loaded.origin.root.clone_from(&read.root);
         loaded.missing_files = missing_files(&loaded.config, &loaded.inputs.config, &read.root);
         let outcome = Some(work(&loaded));
         let name = loaded.name;
@@ -268,6 +274,7 @@ fn one_request<T>(
             name,
             outcome,
             notes,
+            unread: None,
         });
     }
     reports
@@ -296,6 +303,12 @@ fn assemble(
         inputs,
         at,
         missing_files: Vec::new(),
+        origin: Origin {
+            ext_vars: request.ext_vars.clone(),
+            tlas: request.tlas.clone(),
+            owner: request.owner.clone(),
+            ..Origin::default()
+        },
     }
 }
 
@@ -333,6 +346,7 @@ fn failed<T>(error: ClusterError, notes: Vec<Note>) -> Report<T> {
         name: error.name.clone(),
         outcome: Some(Err(error)),
         notes,
+        unread: None,
     }
 }
 
@@ -347,6 +361,7 @@ fn without_config<T>(request: &ClusterRequest, error: &RenderError) -> Vec<Repor
             name: error.entry.clone(),
             outcome: None,
             notes: vec![Note::Skipped(error.message.clone())],
+            unread: None,
         }];
     }
     vec![failed(

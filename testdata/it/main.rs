@@ -12,6 +12,7 @@ mod cluster;
 mod configs;
 mod demo;
 mod demo_facts;
+mod drift;
 mod explain;
 mod fleet;
 mod fleet_changes;
