@@ -8,8 +8,8 @@ mod world;
 pub use check::{CheckArgs, CheckFormat, ReviewArgs, SeverityFloor};
 pub use part::{MergeArgs, PartArgs};
 pub use start::{
-    InitArgs, InitClusterArgs, InitCommand, RbacRole, TemplateArgs, TemplateCommand,
-    TemplateDiffArgs,
+    CiChoice, CiName, InitArgs, InitClusterArgs, InitCommand, RbacRole, TemplateArgs,
+    TemplateCiArgs, TemplateCommand, TemplateDiffArgs,
 };
 pub use world::{ServeArgs, ServeRole, WorldArgs, WorldCommand};
 

@@ -6,6 +6,7 @@
 )]
 
 mod approve;
+mod ci;
 mod cli;
 mod cluster;
 mod configs;
