@@ -7,6 +7,7 @@
 
 mod approve;
 mod ci;
+mod ci_scripts;
 mod cli;
 mod cluster;
 mod configs;
@@ -16,6 +17,7 @@ mod explain;
 mod fleet;
 mod fleet_changes;
 mod fleet_parts;
+mod flow;
 mod hostile;
 mod init;
 mod inputs;
