@@ -18,7 +18,7 @@
 //! * [`serve`]: the embedded world as a Kubernetes API on loopback.
 //! * [`store`]: plan directories, journals and the locks of clusters.
 //! * [`approvals`]: signed statements beside their plan, and what the owner asks of them.
-//! * [`vcs`]: the git revision of what was read, and files and committers of other revisions.
+//! * [`vcs`]: git: revisions, files and committers; commits that touch no work tree; remotes; history.
 //! * [`eksctl_schema`]: eksctl's own schema, to warn by.
 //! * [`template`]: templates of cluster files, and the records of what was generated.
 //! * [`starter`]: the files of a new repository.

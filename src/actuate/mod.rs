@@ -10,6 +10,7 @@
 //! what the tool or the API claims; whether the claim is true is looked up on
 //! the live cluster by others.
 
+mod git;
 mod interrupts;
 pub mod kubernetes;
 mod output;
@@ -19,6 +20,7 @@ pub mod stand_in;
 pub mod tools;
 pub mod world;
 
+pub use git::git_tool;
 pub use interrupts::Interrupts;
 pub use plugin::aws_plugin;
 pub use process::ToolEnvironment;

@@ -32,6 +32,53 @@ const CHUNK_BYTES: usize = 16 << 10;
 /// The variables of our own environment that tools get: to be found, and to find their credentials.
 const PASSED_ON: [&str; 2] = ["PATH", "HOME"];
 
+/// What git gets beside these: its credentials (agents, askpass, helpers of forges), how ssh is started, its
+/// settings, keys to sign with, proxies and authorities. No `GIT_DIR` and nothing else that would turn it to
+/// another repository (git(1), "Environment Variables"; curl(1), "ENVIRONMENT").
+const PASSED_TO_GIT: [&str; 39] = [
+    "USER",
+    "LOGNAME",
+    "TMPDIR",
+    "SSH_AUTH_SOCK",
+    "SSH_AGENT_PID",
+    "SSH_ASKPASS",
+    "GIT_ASKPASS",
+    "GIT_SSH",
+    "GIT_SSH_COMMAND",
+    "GIT_SSH_VARIANT",
+    "GIT_CONFIG_GLOBAL",
+    "GIT_CONFIG_SYSTEM",
+    "GIT_CONFIG_NOSYSTEM",
+    "GIT_CONFIG_COUNT",
+    "GIT_CONFIG_PARAMETERS",
+    "GIT_SSL_CAINFO",
+    "GIT_SSL_CAPATH",
+    "GIT_SSL_NO_VERIFY",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "CURL_CA_BUNDLE",
+    "GH_TOKEN",
+    "GH_HOST",
+    "GITHUB_TOKEN",
+    "GITLAB_TOKEN",
+    "CI_JOB_TOKEN",
+    "GNUPGHOME",
+    "GPG_TTY",
+    "XDG_CONFIG_HOME",
+    "XDG_CACHE_HOME",
+    "XDG_RUNTIME_DIR",
+    "http_proxy",
+    "https_proxy",
+    "HTTPS_PROXY",
+    "all_proxy",
+    "ALL_PROXY",
+    "no_proxy",
+    "NO_PROXY",
+    "DBUS_SESSION_BUS_ADDRESS",
+];
+/// Settings in the environment come as `GIT_CONFIG_KEY_0`, …; services pass a handful.
+const GIT_SETTINGS_MAX: u32 = 100;
+
 /// The environment of a tool: these variables and no others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ToolEnvironment(pub(super) BTreeMap<OsString, OsString>);
@@ -43,6 +90,20 @@ impl ToolEnvironment {
             .iter()
             .filter_map(|name| Some((OsString::from(name), std::env::var_os(name)?)));
         Self(known.collect())
+    }
+
+    /// Returns the part of our own environment that git may see, the user's credentials included.
+    pub fn of_git() -> Self {
+        let mut all = Self::of_process();
+        let settings = (0..GIT_SETTINGS_MAX)
+            .flat_map(|n| ["KEY", "VALUE"].map(|part| format!("GIT_CONFIG_{part}_{n}")));
+        let names = PASSED_TO_GIT.into_iter().map(str::to_owned);
+        for name in names.chain(settings) {
+            if let Some(value) = std::env::var_os(&name) {
+                all.0.insert(name.into(), value);
+            }
+        }
+        all
     }
 
     /// Returns an environment with this search path alone.

@@ -5,9 +5,10 @@
     reason = "this file is the one door to environment and clock"
 )]
 
-use crate::actuate::{ToolEnvironment, aws_plugin};
+use crate::actuate::{ToolEnvironment, aws_plugin, git_tool};
 use crate::kubernetes::Limits;
 use crate::live::Outside;
+use crate::vcs::Git;
 use stairway_core::model::Timestamp;
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal as _};
@@ -31,6 +32,14 @@ const VARIABLES: [&str; 8] = [
     "LC_ALL",
     "LC_CTYPE",
     "LANG",
+];
+
+/// The variables by which git knows who writes (git(1), "Git Commits").
+const IDENTITY: [&str; 4] = [
+    "GIT_AUTHOR_NAME",
+    "GIT_AUTHOR_EMAIL",
+    "GIT_COMMITTER_NAME",
+    "GIT_COMMITTER_EMAIL",
 ];
 
 /// What the program knows of the place where it runs.
@@ -116,6 +125,19 @@ impl Ambient {
             plugin: aws_plugin(ToolEnvironment::of_process()),
             clock: Arc::new(move || Self::clock_from(start)),
             limits: Limits::default(),
+        }
+    }
+
+    /// Returns the user's own git, and who they are to it.
+    pub fn git() -> Git {
+        let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        Git {
+            run: git_tool(ToolEnvironment::of_git()),
+            identity: IDENTITY
+                .iter()
+                .filter_map(|name| Some(((*name).to_owned(), set(name)?)))
+                .collect(),
+            own_ssh: set("GIT_SSH_COMMAND").or_else(|| set("GIT_SSH")).is_some(),
         }
     }
 

@@ -1,11 +1,13 @@
 //! The command line as it is typed. Nothing below `cli` sees these types.
 
 mod check;
+mod drift;
 mod part;
 mod start;
 mod world;
 
 pub use check::{CheckArgs, CheckFormat, ReviewArgs, SeverityFloor};
+pub use drift::{DriftArgs, DriftFormat};
 pub use part::{MergeArgs, PartArgs};
 pub use start::{
     CiChoice, CiName, InitArgs, InitClusterArgs, InitCommand, RbacRole, TemplateArgs,
@@ -127,6 +129,13 @@ pub enum Command {
     /// is under review. One byte of difference in the plan, and no approval counts.
     #[command(after_help = APPROVE_EXAMPLES)]
     Approve(ApproveArgs),
+    /// Say in what live differs from git, since when, and whose it is; keep the reports in git
+    ///
+    /// Tells what was changed in git and is not applied from what was changed on the cluster: a
+    /// difference that an earlier config in git does not have is git's, any other is drift. Reports are
+    /// byte-stable: the same state gives the same files. Nothing is written without --out or --commit.
+    #[command(after_help = drift::DRIFT_EXAMPLES)]
+    Drift(DriftArgs),
     /// Show or change an embedded world, on which everything can be tried
     ///
     /// A world is a file that describes clusters to play with. What becomes of them is kept beside
@@ -554,6 +563,10 @@ pub enum SchemaName {
     Generated,
     /// What `check` found
     Check,
+    /// One cluster's drift
+    Drift,
+    /// The drift of one invocation
+    Driftset,
 }
 
 const RENDER_EXAMPLES: &str = "\

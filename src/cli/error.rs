@@ -11,6 +11,7 @@ use crate::render::RenderError;
 use crate::store::StoreError;
 use crate::store::lock::LockError;
 use crate::template::{RecordError, TemplateError};
+use crate::vcs::VcsError;
 use stairway_core::plan::wire::ClusterError;
 use std::error::Error;
 use std::io;
@@ -142,6 +143,13 @@ impl From<FleetError> for CliError {
                 shown
             }
         }
+    }
+}
+
+impl From<VcsError> for CliError {
+    fn from(error: VcsError) -> Self {
+        let hint = error.hint();
+        Self::user(error.to_string()).maybe_hint(hint)
     }
 }
 

@@ -123,6 +123,7 @@ fn dispatch(
         Request::Status(request) => commands::status::run(&mut session, &request),
         Request::Rollback(request) => commands::rollback::run(&mut session, &request),
         Request::Rehearse(request) => commands::rehearse::run(&mut session, &request),
+        Request::Drift(request) => commands::drift::run(&mut session, &request),
         Request::World(request) => commands::world::run(&mut session, &request),
         Request::Explain(request) => commands::explain::run(&mut session, &request),
         Request::Schema(name) => commands::schema::run(&mut session, name),

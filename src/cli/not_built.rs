@@ -11,12 +11,7 @@ pub struct NotBuilt {
 }
 
 /// Every command of the design that this build does not have.
-pub const NOT_BUILT: [NotBuilt; 5] = [
-    NotBuilt {
-        name: "drift",
-        will: "commit drift reports to git",
-        meanwhile: "`stairway diff --detailed-exitcode` exits with 2 when git and live differ",
-    },
+pub const NOT_BUILT: [NotBuilt; 4] = [
     NotBuilt {
         name: "recover",
         will: "plan the way out of a failed EKS Anywhere upgrade",

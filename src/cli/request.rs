@@ -1,9 +1,11 @@
 //! The second stage of the command line: checked values without a trace of clap.
 
+mod drift;
 mod review;
 mod runs;
 mod world;
 
+pub use drift::{DriftKeep, DriftRequest};
 pub use review::{CheckRequest, CheckSource};
 pub use runs::{
     ApplyRequest, PlanScope, RehearseRequest, RollbackRequest, RunManner, StatusRequest,
@@ -67,6 +69,8 @@ pub enum Request {
     Rollback(RollbackRequest),
     /// Run a plan on a simulation.
     Rehearse(RehearseRequest),
+    /// Say in what live differs from git.
+    Drift(DriftRequest),
     /// Show or change an embedded world.
     World(WorldRequest),
     /// Explain a code or a step.
@@ -268,6 +272,7 @@ pub fn check(command: Option<Command>, ambient: &Ambient) -> Result<Request, Cli
             format,
             folders: folders(dir),
         }),
+        Some(Command::Drift(args)) => Request::Drift(drift::drift(args, ambient)?),
         Some(Command::World(args)) => Request::World(world::check(args, ambient)?),
         Some(Command::Schema(args)) => Request::Schema(args.name),
         Some(Command::Completions(args)) => Request::Completions(args.shell),
@@ -277,7 +282,7 @@ pub fn check(command: Option<Command>, ambient: &Ambient) -> Result<Request, Cli
 }
 
 /// The commands that this build has, for suggestions.
-const COMMANDS: [&str; 20] = [
+const COMMANDS: [&str; 21] = [
     "render",
     "observe",
     "diff",
@@ -290,6 +295,7 @@ const COMMANDS: [&str; 20] = [
     "status",
     "rollback",
     "rehearse",
+    "drift",
     "world",
     "init",
     "template",

@@ -56,6 +56,8 @@ fn none_seen(scope: &Scope) -> Result<(), CliError> {
 pub(crate) struct Toured {
     /// The clusters that failed, which are not printed yet.
     pub(crate) errors: Vec<ClusterError>,
+    /// Those of them whose config is fine and whose live side could not be read, with why in short.
+    pub(crate) unread: BTreeMap<String, &'static str>,
     /// The fleet's waves in their order.
     pub(crate) waves: Vec<String>,
     /// Which part of the fleet it was, when not all of it.
@@ -150,7 +152,9 @@ impl Session<'_> {
                     name,
                     outcome,
                     notes: own,
+                    unread,
                 } = report;
+                toured.unread.extend(unread.map(|why| (name.clone(), why)));
                 notes.extend(own.into_iter().map(|note| (name.clone(), note)));
                 seen.insert(name.clone());
                 match outcome {

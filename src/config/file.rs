@@ -64,6 +64,9 @@ pub struct ClusterEntry {
     /// One of `waves`; without one the cluster goes after all waves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wave: Option<String>,
+    /// Who answers for the cluster: a team or a person, as drift reports name them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
     /// How the live cluster is read.
     pub live: Live,
     /// The identity that is verified before anything is read.

@@ -9,6 +9,7 @@
 //! Desired × Observation ─diff─▶ Differences
 //! Differences ─plan─▶ Plan + "why not now" ─audit─▶ Findings ─report─▶ text
 //! Plan × statements ─approve─▶ Approved<Plan>
+//! Differences × earlier configs × previous report ─drift─▶ DriftReport
 //! Approved<Plan> × journal × Observation × time ─next─▶ what happens next   (verify judges conditions)
 //! ```
 //!
@@ -27,6 +28,7 @@
 //! | [`journal`] | what a run writes down, its hash chain, and where that says it stands |
 //! | [`verify`] | condition × observation → met, not yet, unknown, refuted |
 //! | [`next`] | the only chooser of what happens next in a run |
+//! | [`drift`] | differences × git's earlier configs → who moved, since when; reports and what is new in them |
 //! | [`report`] | plans, differences, runs and rehearsals as table, JSON, Markdown and words |
 //!
 //! Inside [`plan`]: `propose` is the straight line, `draft` the plan while it
@@ -57,6 +59,7 @@ pub mod audit;
 pub mod catalog;
 pub mod codec;
 pub mod diff;
+pub mod drift;
 pub mod journal;
 pub mod model;
 pub mod next;

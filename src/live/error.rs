@@ -109,6 +109,29 @@ pub enum LiveError {
     NotGiven,
 }
 
+impl LiveError {
+    /// Returns why, in few words that are the same every time: without names, addresses and clocks.
+    pub const fn in_short(&self) -> &'static str {
+        match self {
+            Self::Unreadable(_) => "its file cannot be read",
+            Self::Unparsable(_)
+            | Self::WrongKind { .. }
+            | Self::Format { .. }
+            | Self::Shape { .. }
+            | Self::Contradiction { .. }
+            | Self::Count { .. }
+            | Self::Config { .. } => "its file is not what it should be",
+            Self::OutsideRoot { .. } => "its file is outside of the root",
+            Self::World(_) => "its world cannot be used",
+            Self::Kubernetes(_) => "its API gives no picture",
+            Self::NotThereYet { .. } => "this build cannot read it",
+            Self::Kubeconfig(_) => "its context cannot be used",
+            Self::Pinned(_) | Self::Elsewhere { .. } => "what answers is another cluster",
+            Self::NotGiven => "nothing says how it is read",
+        }
+    }
+}
+
 impl From<CallError> for LiveError {
     fn from(error: CallError) -> Self {
         Self::Kubernetes(Box::new(error))

@@ -42,6 +42,21 @@ pub struct Loaded {
     pub at: Timestamp,
     /// Files that the config names and that are not there, by place.
     pub missing_files: Vec<MissingFile>,
+    /// How its config is rendered, for who renders it again as it was earlier.
+    pub origin: Origin,
+}
+
+/// How a config is rendered, and whose it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The canonical folder that the names of files are relative to.
+    pub root: PathBuf,
+    /// External variables for jsonnet.
+    pub ext_vars: BTreeMap<String, String>,
+    /// Top-level arguments for jsonnet.
+    pub tlas: BTreeMap<String, String>,
+    /// Who answers for the cluster.
+    pub owner: Option<String>,
 }
 
 /// A live cluster as it was read.
@@ -418,7 +433,7 @@ pub(super) fn render_failure(name: Option<&str>, error: &RenderError) -> Cluster
 }
 
 /// Returns the cluster's name in its config.
-pub(super) fn name_of(config: &Config) -> &str {
+pub fn name_of(config: &Config) -> &str {
     match config {
         Config::Eks(desired) => &desired.cluster.name,
         Config::EksAnywhere(config) => &config.name,

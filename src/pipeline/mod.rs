@@ -14,7 +14,7 @@ mod planning;
 mod run;
 mod select;
 
-pub use load::{LiveRead, Loaded, Note, observe_file};
+pub use load::{LiveRead, Loaded, Note, Origin, name_of, observe_file};
 pub use part::{Part, Shard, quoted, typed};
 pub use planning::{PlanOptions, plan_cluster};
 pub use run::{Report, RunOptions, run};
@@ -48,6 +48,8 @@ pub struct ClusterRequest {
     pub tlas: BTreeMap<String, String>,
     /// The wave that it goes with.
     pub wave: Option<String>,
+    /// Who answers for it.
+    pub owner: Option<String>,
     /// Where the live side is.
     pub live: LiveSource,
     /// The owner's decisions.

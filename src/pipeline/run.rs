@@ -1,7 +1,7 @@
 //! Many clusters through render, live and work, in batches, in parallel, in order.
 
 use super::load::{
-    LiveRead, Loaded, Note, Revisions, age_note, decided_at, instant, live_to_render,
+    LiveRead, Loaded, Note, Origin, Revisions, age_note, decided_at, instant, live_to_render,
     missing_files, name_of, read_config, read_live, render_failure,
 };
 use super::{ClusterRequest, LiveSource};
@@ -51,6 +51,9 @@ pub struct Report<T> {
     pub outcome: Option<Result<T, ClusterError>>,
     /// What to tell besides.
     pub notes: Vec<Note>,
+    /// Set when the config is fine and its live side could not be read: why, in the same few words
+    /// every time.
+    pub unread: Option<&'static str>,
 }
 
 /// Does `work` on every requested cluster and gives each report to `sink`, in the order of the
@@ -247,8 +250,10 @@ fn one_request<T>(
         let live = match wanted.then(|| from(live.take())).transpose() {
             Ok(live) => live,
             Err(error) => {
+                let unread = Some(error.in_short());
                 let (hint, error) = (error.hint(), error.to_string());
-                reports.push(failed(ClusterError { name, error, hint }, Vec::new()));
+                let report = failed(ClusterError { name, error, hint }, Vec::new());
+                reports.push(Report { unread, ..report });
                 continue;
             }
         };
@@ -262,6 +267,7 @@ fn one_request<T>(
         };
         let inputs = read.inputs.clone();
         let mut loaded = assemble(name, config, documents, inputs, live, request, options);
+        loaded.origin.root.clone_from(&read.root);
         loaded.missing_files = missing_files(&loaded.config, &loaded.inputs.config, &read.root);
         let outcome = Some(work(&loaded));
         let name = loaded.name;
@@ -269,6 +275,7 @@ fn one_request<T>(
             name,
             outcome,
             notes,
+            unread: None,
         });
     }
     reports
@@ -297,6 +304,12 @@ fn assemble(
         inputs,
         at,
         missing_files: Vec::new(),
+        origin: Origin {
+            ext_vars: request.ext_vars.clone(),
+            tlas: request.tlas.clone(),
+            owner: request.owner.clone(),
+            ..Origin::default()
+        },
     }
 }
 
@@ -325,6 +338,7 @@ fn failed<T>(error: ClusterError, notes: Vec<Note>) -> Report<T> {
         name: error.name.clone(),
         outcome: Some(Err(error)),
         notes,
+        unread: None,
     }
 }
 
@@ -339,6 +353,7 @@ fn without_config<T>(request: &ClusterRequest, error: &RenderError) -> Vec<Repor
             name: error.entry.clone(),
             outcome: None,
             notes: vec![Note::Skipped(error.message.clone())],
+            unread: None,
         }];
     }
     vec![failed(

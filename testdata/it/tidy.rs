@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 ///
 /// `diff` writes the wire's `Difference`, and `audit` reads plans as they are on the wire and knows the
 /// phase-out taint; neither reaches into how plans are proposed.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     ("model", &[]),
     ("codec", &["model"]),
     ("catalog", &["model"]),
@@ -17,6 +17,10 @@ const ARROWS: [(&str, &[&str]); 12] = [
         &["model", "catalog", "policy", "codec", "plan::wire"],
     ),
     ("plan", &["model", "catalog", "policy", "diff"]),
+    (
+        "drift",
+        &["model", "catalog", "policy", "diff", "plan::wire"],
+    ),
     (
         "audit",
         &[
@@ -44,7 +48,16 @@ const ARROWS: [(&str, &[&str]); 12] = [
         "next",
         &["model", "policy", "plan::wire", "journal", "verify"],
     ),
-    ("report", &["model", "plan::wire", "diff::text", "journal"]),
+    (
+        "report",
+        &[
+            "model",
+            "plan::wire",
+            "diff::text",
+            "drift::wire",
+            "journal",
+        ],
+    ),
 ];
 
 /// Foreign crate → the files that may name it. `serde`, `serde_json`, `schemars` and `thiserror` are
@@ -56,6 +69,7 @@ const DOORS: [(&str, &[&str]); 29] = [
         &[
             "src/cli/args.rs",
             "src/cli/args/check.rs",
+            "src/cli/args/drift.rs",
             "src/cli/args/part.rs",
             "src/cli/args/start.rs",
             "src/cli/args/world.rs",
@@ -108,7 +122,18 @@ const DOORS: [(&str, &[&str]); 29] = [
     ("similar", &["src/core/diff/text.rs"]),
     ("tabled", &["src/core/report/table.rs"]),
     ("tempfile", &["src/files.rs"]),
-    ("git2", &["src/vcs.rs"]),
+    (
+        "git2",
+        &[
+            "src/vcs.rs",
+            "src/vcs/history.rs",
+            "src/vcs/read.rs",
+            "src/vcs/remote.rs",
+            "src/vcs/settings.rs",
+            "src/vcs/tree.rs",
+            "src/vcs/write.rs",
+        ],
+    ),
     ("ssh_key", &["src/core/approve/sshsig.rs"]),
     (
         "tokio",

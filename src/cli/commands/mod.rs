@@ -4,6 +4,7 @@ pub(super) mod apply;
 pub(super) mod approve;
 pub(super) mod check;
 pub(super) mod diff;
+pub(super) mod drift;
 pub(super) mod explain;
 pub(super) mod init;
 pub(super) mod init_cluster;

@@ -61,6 +61,7 @@ pub(crate) fn run(session: &mut Session<'_>, request: &PlanRequest) -> Result<u8
         errors,
         waves,
         partial,
+        unread: _,
     } = toured?;
     written?;
     (draft.waves, draft.partial) = (waves, partial);

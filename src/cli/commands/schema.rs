@@ -7,6 +7,7 @@ use crate::cli::session::Session;
 use crate::config::FleetFile;
 use crate::template::GeneratedRecord;
 use schemars::{Schema, schema_for};
+use stairway_core::drift::wire::{DriftReport, DriftSet};
 use stairway_core::journal::Event;
 use stairway_core::model::Observation;
 use stairway_core::plan::wire::{Plan, PlanSet};
@@ -33,6 +34,8 @@ fn of(name: SchemaName) -> Schema {
         SchemaName::World => schema_for!(WorldFile),
         SchemaName::Journal => schema_for!(Event),
         SchemaName::Generated => schema_for!(GeneratedRecord),
+        SchemaName::Drift => schema_for!(DriftReport),
+        SchemaName::Driftset => schema_for!(DriftSet),
         SchemaName::Check => schema_for!(CheckReport),
     }
 }

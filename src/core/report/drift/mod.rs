@@ -1,0 +1,210 @@
+//! Drift for a terminal, for the files in git, and for the commit that brings them.
+
+mod page;
+mod terminal;
+
+#[cfg(test)]
+mod tests;
+
+pub use page::{drift_files_page, drift_markdown, drift_message, drift_page};
+pub use terminal::drift_table;
+
+use super::differences::class_in_words;
+use super::words::count;
+use crate::drift::wire::{
+    DriftClass, DriftItem, DriftSummary, GitChange, OpenKind, OpenWork, ToldBy,
+};
+use crate::plan::wire::DifferenceClass;
+
+/// Git shows seven digits of a commit, and longer beginnings where that is not enough.
+const COMMIT_DIGITS: usize = 10;
+/// Longer values are cut; the JSON has them whole.
+const VALUE_CHARS_MAX: usize = 120;
+
+/// Returns the totals as one line.
+pub fn drift_line(summary: &DriftSummary) -> String {
+    let DriftSummary {
+        clusters: _,
+        new,
+        known,
+        resolved,
+        unapplied,
+        ignored,
+        unread,
+        unclassified,
+        lapsed,
+    } = summary;
+    let any = [new, known, resolved, unapplied, ignored, unread, lapsed];
+    if any.iter().all(|number| **number == 0) {
+        return "No drift.".to_owned();
+    }
+    let mut line = format!(
+        "Drift: {new} new, {known} known, {resolved} resolved, {unapplied} unapplied, {ignored} ignored, {unread} unread."
+    );
+    if *unclassified > 0 {
+        line.push_str(&format!(" {unclassified} unclassified."));
+    }
+    if *lapsed > 0 {
+        let rules = count(usize::try_from(*lapsed).unwrap_or(usize::MAX), "ignore rule");
+        line.push_str(&format!(" {rules} expired."));
+    }
+    line
+}
+
+/// Returns `nodegroup core-a maxSize`.
+fn place(item: &DriftItem) -> String {
+    format!("{} {}", item.subject, item.field)
+        .trim_end()
+        .to_owned()
+}
+
+/// Most dangerous first.
+fn rank(item: &DriftItem) -> (u8, u8, &str, &str) {
+    let takes = match item.takes {
+        DifferenceClass::Rollback => 0,
+        DifferenceClass::Replace => 1,
+        DifferenceClass::Undeclared => 2,
+        DifferenceClass::Create => 3,
+        DifferenceClass::Upgrade => 4,
+        DifferenceClass::InPlace => 5,
+        DifferenceClass::Scale => 6,
+        DifferenceClass::NotOurs => 7,
+        DifferenceClass::NotAssessed => 8,
+        DifferenceClass::Ignored => 9,
+    };
+    let class = match item.class {
+        DriftClass::Both => 0,
+        DriftClass::Drift => 1,
+        DriftClass::Unclassified => 2,
+        DriftClass::Unapplied => 3,
+        DriftClass::Ignored => 4,
+    };
+    (class, takes, &item.subject, &item.field)
+}
+
+fn sorted(items: &[DriftItem]) -> Vec<&DriftItem> {
+    let mut all: Vec<&DriftItem> = items.iter().collect();
+    all.sort_by_key(|item| rank(item));
+    all
+}
+
+fn short(text: &str) -> String {
+    if text.chars().count() <= VALUE_CHARS_MAX {
+        return text.to_owned();
+    }
+    let head: String = text.chars().take(VALUE_CHARS_MAX).collect();
+    format!("{head}…")
+}
+
+/// Both sides, each as it is called: `git 5, live 9`.
+fn sides(item: &DriftItem) -> (String, String) {
+    let whole = item.field.is_empty();
+    let side = |value: &Option<String>| match value {
+        Some(value) => short(value),
+        None if whole => "nothing of it".to_owned(),
+        None => "not set".to_owned(),
+    };
+    let git = match (&item.git, whole) {
+        (None, true) => "does not declare it".to_owned(),
+        (value, _) => side(value),
+    };
+    (git, side(&item.live))
+}
+
+fn commit(change: &GitChange) -> String {
+    change
+        .commit
+        .get(..COMMIT_DIGITS)
+        .unwrap_or(&change.commit)
+        .to_owned()
+}
+
+/// Returns `abc1234567 by Ann on 2026-11-02`.
+fn by_whom(change: &GitChange) -> String {
+    format!(
+        "{} by {} on {}",
+        commit(change),
+        change.author,
+        change.at.day()
+    )
+}
+
+/// Says who moved, as a sentence.
+fn story(item: &DriftItem) -> String {
+    let git = match (&item.change, item.uncommitted) {
+        (Some(change), _) => format!("in {}", by_whom(change)),
+        (None, true) => "in the work tree, not committed".to_owned(),
+        (None, false) => String::new(),
+    };
+    match item.class {
+        DriftClass::Drift => {
+            "Live was changed, or never followed: no config in git agrees with it.".to_owned()
+        }
+        DriftClass::Both => {
+            format!("No config in git agrees with live, and git changed it too, {git}.")
+        }
+        DriftClass::Unapplied if git.is_empty() && is_latest(item) => {
+            "Git asks for the latest, and there is a later one.".to_owned()
+        }
+        DriftClass::Unapplied if git.is_empty() => {
+            "Git has asked for a newer version for long; it is not applied.".to_owned()
+        }
+        DriftClass::Unapplied => format!("Git changed it {git}; it is not applied."),
+        DriftClass::Unclassified => {
+            let why = item.why.as_deref().unwrap_or("git's history is not there");
+            format!("Who moved is not known: {why}.")
+        }
+        DriftClass::Ignored => match &item.ignored {
+            Some(waived) => format!(
+                "Ignored until {} by {}: {}.",
+                waived.expires.day(),
+                waived.owner,
+                waived.reason.trim_end_matches('.')
+            ),
+            None => "Ignored.".to_owned(),
+        },
+    }
+}
+
+fn is_latest(item: &DriftItem) -> bool {
+    item.git.as_deref().is_some_and(|git| git.ends_with(" (latest)"))
+}
+
+/// What it takes to make live agree, and what else is to be known of it.
+fn takes(item: &DriftItem) -> String {
+    let mut words = class_in_words(
+        match item.takes {
+            DifferenceClass::Ignored => DifferenceClass::NotOurs,
+            other => other,
+        },
+        &item.field,
+    );
+    if item.prune {
+        words.push_str(", to be deleted by `prune`");
+    }
+    if item.unread {
+        words.push_str(", not read this time");
+    }
+    words
+}
+
+/// Says what is under way, without how long ago that is.
+fn under_way(open: &OpenWork) -> String {
+    let successor = match &open.successor {
+        Some(name) => format!(" by `{name}`"),
+        None => String::new(),
+    };
+    let what = match open.what {
+        OpenKind::HalfDoneSwap => format!(
+            "half-done swap{successor}: both generations run, and nothing says which of them is to go"
+        ),
+        OpenKind::Swap => format!("replacement{successor} is under way"),
+        OpenKind::PhaseOut => format!("phase-out{successor} is open: it waits until nobody uses it"),
+    };
+    let told = match open.told_by {
+        ToldBy::Journal => "as the journal says",
+        ToldBy::Successor => "when its successor was made",
+        ToldBy::FirstSeen => "when a report showed it first",
+    };
+    format!("{what}; since {}, {told}", open.since)
+}
