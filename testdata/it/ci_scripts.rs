@@ -1,7 +1,7 @@
 //! The scripts and steps of `templates/ci`, run as CI runs them, with programs that stand in for others.
 
 use crate::ci::{git, steps, template, text, workflow};
-use crate::support::{Place, Run, USAGE, read, wait_for, wait_for_end, write};
+use crate::support::{Place, Run, USAGE, files_below, read, wait_for, wait_for_end, write};
 use serde_json::Value;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
@@ -584,4 +584,70 @@ fn the_note_of_a_merge_request_is_one_and_is_replaced() {
     assert_eq!(read(&notes.join("3")), PAGE);
     runner.place.file("review/comment.md", "no marker\n");
     run().expect(1);
+}
+
+/// Puts the real program on the runner's path.
+fn real(runner: &Runner) {
+    let link = runner.outside("bin").join("stairway");
+    symlink(env!("CARGO_BIN_EXE_stairway"), link).expect("a link");
+}
+
+#[test]
+fn a_pull_request_is_planned_as_actions_checkout_leaves_it_whatever_its_base_is_called() {
+    const BASE: &str = "release/$(touch${IFS}pwned);`touch${IFS}pwned`'\"";
+    let runner = Runner::new();
+    real(&runner);
+    let work = runner.place.work();
+    std::fs::remove_dir_all(work.join(".stairway")).expect("the scripts come with the repository");
+    runner.place.run(&["init", "."]).expect(0);
+    for words in [
+        &["init", "-q", "-b", "main"][..],
+        &["add", "-A"],
+        &["commit", "-qm", "begin"],
+        &["update-ref", &format!("refs/remotes/origin/{BASE}"), "HEAD"],
+        &["switch", "-q", "--detach"],
+    ] {
+        git(&work, words);
+    }
+    let config = work.join("clusters/sandbox.jsonnet");
+    write(&config, &(read(&config) + "// changed\n"));
+    git(&work, &["commit", "-qam", "change"]);
+    let (script, _) = script_of("plan", "plan", "Plan");
+    let base = format!("origin/{BASE}");
+    let step = || runner.step(&script, &[("BASE", base.as_str())]).expect(0);
+    assert!(step().stdout.contains("Plan: 1 to upgrade"));
+    let comment = read(&work.join("review/comment.md"));
+    assert!(comment.starts_with("<!-- stairway:plan ci "), "{comment}");
+    assert_eq!(comment.matches("<!--").count(), 1, "{comment}");
+    assert!(comment.len() < 65_536, "{}", comment.len());
+    assert!(runner.summary().contains("1 to upgrade") && runner.summary().len() < 1 << 20);
+    for name in ["planset.json", "findings.sarif"] {
+        let text = read(&work.join("review").join(name));
+        serde_json::from_str::<Value>(&text).expect(name);
+    }
+    step();
+    assert_eq!(read(&work.join("review/comment.md")), comment);
+    let left: Vec<String> = files_below(&work)
+        .into_iter()
+        .filter(|path| path.rsplit('/').next() == Some("pwned"))
+        .collect();
+    assert_eq!(left, Vec::<String>::new());
+    let status = runner.run("git", &["status", "--porcelain"], &[]).expect(0);
+    assert_eq!(status.stdout, "", "the work tree stays as it was");
+
+    write(&config, "local broken = ");
+    git(&work, &["commit", "-qam", "break"]);
+    runner.step(&script, &[("BASE", base.as_str())]).expect(1);
+    let broken = read(&work.join("review/comment.md"));
+    assert!(broken.starts_with("<!-- stairway:plan ci "), "{broken}");
+    assert!(broken.contains("clusters/sandbox.jsonnet:"), "{broken}");
+    write(&work.join("fleet.yaml"), "clusters: [");
+    git(&work, &["commit", "-qam", "break more"]);
+    runner.step(&script, &[("BASE", base.as_str())]).expect(1);
+    let failed = read(&work.join("review/comment.md"));
+    assert!(
+        failed.starts_with("<!-- stairway:plan ci failed -->"),
+        "{failed}"
+    );
+    assert!(failed.contains("fleet.yaml"), "{failed}");
 }

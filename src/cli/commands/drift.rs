@@ -58,10 +58,7 @@ pub(crate) fn run(session: &mut Session<'_>, request: &DriftRequest) -> Result<u
 }
 
 /// Reads and compares every cluster.
-fn look(
-    session: &mut Session<'_>,
-    request: &DriftRequest,
-) -> Result<(Findings, Toured), CliError> {
+fn look(session: &mut Session<'_>, request: &DriftRequest) -> Result<(Findings, Toured), CliError> {
     let tour = Tour {
         work: &request.work,
         verb: "Comparing",
@@ -166,7 +163,8 @@ fn given(loaded: &Loaded, revision: &str) -> Result<Base, ClusterError> {
         hint,
     };
     let Some(top) = disk::repository_top(&loaded.origin.root) else {
-        let error = format!("`--base {revision}` is a revision, and the config is not in a git repository");
+        let error =
+            format!("`--base {revision}` is a revision, and the config is not in a git repository");
         return Err(failed(error, None));
     };
     vcs::resolve(&top, revision)
@@ -205,7 +203,8 @@ impl Place {
                 let (before, shown) = self.last(session, request)?;
                 *composed = compose(findings, &before, &shown);
                 Ok(if before.is_empty() {
-                    "There is no earlier report: `--out DIR` or `--commit` keeps this one".to_owned()
+                    "There is no earlier report: `--out DIR` or `--commit` keeps this one"
+                        .to_owned()
                 } else {
                     format!("Compared with the reports in {shown}")
                 })
@@ -406,7 +405,10 @@ fn set_of(composed: &mut Composed, toured: &Toured, blind: bool) -> DriftSet {
 /// The codes that need no option: what was not compared is never a silent success.
 fn codes(set: &DriftSet, toured: &Toured, blind: bool) -> Vec<u8> {
     let unread = &toured.unread;
-    let failed = set.errors.iter().any(|error| !unread.contains_key(&error.name));
+    let failed = set
+        .errors
+        .iter()
+        .any(|error| !unread.contains_key(&error.name));
     let lost = set
         .clusters
         .iter()

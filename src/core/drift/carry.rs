@@ -46,13 +46,7 @@ pub type Carried = DriftedCluster;
 
 /// Returns the fingerprint of a difference: another value on either side is another one.
 pub fn fingerprint(cluster: &str, found: &Found) -> String {
-    let parts = (
-        cluster,
-        &found.key.0,
-        &found.field,
-        &found.git,
-        &found.live,
-    );
+    let parts = (cluster, &found.key.0, &found.field, &found.git, &found.live);
     Digest::of_canonical(&parts)
         .short(FINGERPRINT_DIGITS)
         .to_owned()
@@ -75,7 +69,12 @@ pub fn carry(fresh: &Fresh, previous: Option<&DriftReport>) -> Carried {
     for (found, (verdict, since)) in seen.found.iter().zip(verdicts) {
         let print = fingerprint(&known.cluster, found);
         let old = before.get(print.as_str()).copied();
-        let mut item = item(found, verdict, print, old.map_or(known.at, |old| old.first_seen));
+        let mut item = item(
+            found,
+            verdict,
+            print,
+            old.map_or(known.at, |old| old.first_seen),
+        );
         // A value that did not change has the author that it had; only its commit may be too old to see.
         let kept = old.and_then(|old| old.last_author.clone());
         item.last_author = since.clone().or(kept).or_else(|| last_author.clone());
@@ -154,12 +153,7 @@ fn same(found: &Found, item: &DriftItem) -> bool {
     found.subject == item.subject && found.field == item.field
 }
 
-fn item(
-    found: &Found,
-    verdict: &Verdict,
-    fingerprint: String,
-    first_seen: Timestamp,
-) -> DriftItem {
+fn item(found: &Found, verdict: &Verdict, fingerprint: String, first_seen: Timestamp) -> DriftItem {
     let (class, change, why) = match verdict {
         Verdict::Drift => (DriftClass::Drift, None, None),
         Verdict::Both(change) => (DriftClass::Both, Some(change), None),

@@ -46,11 +46,7 @@ pub enum Verdict {
 }
 
 /// Says who moved, and since which commit git asks for what it asks for.
-pub fn judge(
-    found: &Found,
-    states: &[State],
-    horizon: &Horizon,
-) -> (Verdict, Option<GitChange>) {
+pub fn judge(found: &Found, states: &[State], horizon: &Horizon) -> (Verdict, Option<GitChange>) {
     let since = value_since(&found.key, states, horizon).cloned();
     let verdict = match (classify(&found.key, states, horizon), horizon) {
         (Verdict::Drift | Verdict::Unclassified(_), _) if found.asks_for_latest() => {
@@ -100,11 +96,7 @@ pub fn classify(key: &Key, states: &[State], horizon: &Horizon) -> Verdict {
 
 /// Returns the commit since which git asks for what it asks for now; none when that is older than
 /// what can be seen, or not committed.
-pub fn value_since<'s>(
-    key: &Key,
-    states: &'s [State],
-    horizon: &Horizon,
-) -> Option<&'s GitChange> {
+pub fn value_since<'s>(key: &Key, states: &'s [State], horizon: &Horizon) -> Option<&'s GitChange> {
     let mut since: Option<&State> = None;
     let mut asked: Option<&Option<String>> = None;
     for state in states {

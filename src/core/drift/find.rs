@@ -84,7 +84,10 @@ impl Found {
     /// Returns true when git asks for the latest version and not for one: nobody has to change git for
     /// it to be behind.
     pub fn asks_for_latest(&self) -> bool {
-        let latest = self.git.as_deref().is_some_and(|git| git.ends_with(" (latest)"));
+        let latest = self
+            .git
+            .as_deref()
+            .is_some_and(|git| git.ends_with(" (latest)"));
         latest && self.takes == DifferenceClass::Upgrade
     }
 }
@@ -120,7 +123,10 @@ pub fn wants(differences: &Differences) -> BTreeMap<Key, Option<String>> {
         .map(|difference| {
             let subject = &difference.subject;
             let anchor = anchors.get(subject).unwrap_or(subject).clone();
-            ((anchor, difference.field.clone()), difference.desired.clone())
+            (
+                (anchor, difference.field.clone()),
+                difference.desired.clone(),
+            )
         })
         .collect()
 }

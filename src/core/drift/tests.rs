@@ -59,24 +59,99 @@ fn said(verdict: &Verdict) -> String {
 fn who_moved_is_told_by_what_git_asked_for_earlier() {
     let shallow = || Horizon::Cut("shallow".to_owned());
     let rows = [
-        ("git never changed it: live moved", "5 5 5", Horizon::Root, "drift"),
+        (
+            "git never changed it: live moved",
+            "5 5 5",
+            Horizon::Root,
+            "drift",
+        ),
         ("one commit and no more", "5", Horizon::Root, "drift"),
-        ("git and live agreed before the newest commit", "6 =", Horizon::Root, "unapplied, 0"),
-        ("the commit that changed it, not a later one", "6 6 =", Horizon::Root, "unapplied, 1"),
-        ("it is not committed", "*6 =", Horizon::Root, "unapplied, work tree"),
-        ("it is not committed, and HEAD already differed", "*7 6 =", Horizon::Root, "unapplied, 1"),
-        ("git moved, and live was elsewhere before", "6 5", Horizon::Root, "both, 0"),
-        ("git moved twice: the last time counts", "7 6 5", Horizon::Root, "both, 0"),
-        ("git moved in the work tree, and live too", "*6 5 5", Horizon::Root, "both, work tree"),
+        (
+            "git and live agreed before the newest commit",
+            "6 =",
+            Horizon::Root,
+            "unapplied, 0",
+        ),
+        (
+            "the commit that changed it, not a later one",
+            "6 6 =",
+            Horizon::Root,
+            "unapplied, 1",
+        ),
+        (
+            "it is not committed",
+            "*6 =",
+            Horizon::Root,
+            "unapplied, work tree",
+        ),
+        (
+            "it is not committed, and HEAD already differed",
+            "*7 6 =",
+            Horizon::Root,
+            "unapplied, 1",
+        ),
+        (
+            "git moved, and live was elsewhere before",
+            "6 5",
+            Horizon::Root,
+            "both, 0",
+        ),
+        (
+            "git moved twice: the last time counts",
+            "7 6 5",
+            Horizon::Root,
+            "both, 0",
+        ),
+        (
+            "git moved in the work tree, and live too",
+            "*6 5 5",
+            Horizon::Root,
+            "both, work tree",
+        ),
         ("git went there and back", "5 6 5", Horizon::Root, "both, 0"),
-        ("what is older than what was applied is not seen", "5 5", Horizon::Base, "drift"),
-        ("git moved since it was applied, and live too", "6 5", Horizon::Base, "both, 0"),
-        ("twenty commits are enough", "5 5", Horizon::Bounded, "drift"),
-        ("a shallow clone hides who moved", "5 5", shallow(), "unclassified: shallow"),
-        ("also when git moved within it", "6 5", shallow(), "unclassified: shallow"),
+        (
+            "what is older than what was applied is not seen",
+            "5 5",
+            Horizon::Base,
+            "drift",
+        ),
+        (
+            "git moved since it was applied, and live too",
+            "6 5",
+            Horizon::Base,
+            "both, 0",
+        ),
+        (
+            "twenty commits are enough",
+            "5 5",
+            Horizon::Bounded,
+            "drift",
+        ),
+        (
+            "a shallow clone hides who moved",
+            "5 5",
+            shallow(),
+            "unclassified: shallow",
+        ),
+        (
+            "also when git moved within it",
+            "6 5",
+            shallow(),
+            "unclassified: shallow",
+        ),
         ("but not what it shows", "6 =", shallow(), "unapplied, 0"),
-        ("a commit that cannot be rendered says nothing", "6 ! =", Horizon::Root, "unapplied, 0"),
-        ("neither when it is the oldest", "5 !", Horizon::Root, "drift"),
+        (
+            "a commit that cannot be rendered says nothing",
+            "6 ! =",
+            Horizon::Root,
+            "unapplied, 0",
+        ),
+        (
+            "neither when it is the oldest",
+            "5 !",
+            Horizon::Root,
+            "drift",
+        ),
         ("no state at all", "", shallow(), "unclassified: shallow"),
     ];
     for (sentence, git, horizon, expected) in rows {
@@ -90,10 +165,25 @@ fn the_author_is_who_brought_the_value() {
     let rows = [
         ("the first commit", "5 5 5", Horizon::Root, Some("2")),
         ("the one that changed it", "5 5 6", Horizon::Root, Some("1")),
-        ("one that cannot be rendered is passed over", "5 ! 6", Horizon::Root, Some("0")),
-        ("before what was applied nobody looks", "5 5", Horizon::Base, None),
+        (
+            "one that cannot be rendered is passed over",
+            "5 ! 6",
+            Horizon::Root,
+            Some("0"),
+        ),
+        (
+            "before what was applied nobody looks",
+            "5 5",
+            Horizon::Base,
+            None,
+        ),
         ("too long ago", "5 5", Horizon::Bounded, None),
-        ("in the work tree nobody committed it", "*6 5", Horizon::Root, None),
+        (
+            "in the work tree nobody committed it",
+            "*6 5",
+            Horizon::Root,
+            None,
+        ),
     ];
     for (sentence, git, horizon, expected) in rows {
         let states = states(git);
@@ -140,11 +230,36 @@ fn a_version_that_live_never_reached_is_not_applied() {
         ..found("4")
     };
     let rows = [
-        ("git asked for it from the beginning", "5 5", Horizon::Root, "unapplied, 1"),
-        ("for longer than is looked at", "5 5", Horizon::Bounded, "standing"),
-        ("it was applied, and live went down", "5 5", Horizon::Base, "drift"),
-        ("git went on from another one", "5 6", Horizon::Root, "both, 0"),
-        ("nobody knows", "5", Horizon::Cut("shallow".to_owned()), "unclassified: shallow"),
+        (
+            "git asked for it from the beginning",
+            "5 5",
+            Horizon::Root,
+            "unapplied, 1",
+        ),
+        (
+            "for longer than is looked at",
+            "5 5",
+            Horizon::Bounded,
+            "standing",
+        ),
+        (
+            "it was applied, and live went down",
+            "5 5",
+            Horizon::Base,
+            "drift",
+        ),
+        (
+            "git went on from another one",
+            "5 6",
+            Horizon::Root,
+            "both, 0",
+        ),
+        (
+            "nobody knows",
+            "5",
+            Horizon::Cut("shallow".to_owned()),
+            "unclassified: shallow",
+        ),
     ];
     for (sentence, git, horizon, expected) in rows {
         let (verdict, _) = judge(&upgrade, &states(git), &horizon);
@@ -309,7 +424,9 @@ fn a_phase_out_is_dated_by_the_best_witness() {
             successor_made: made,
             ..under.clone()
         }];
-        one.known.journal.extend(journal.map(|at| ("nb-a".to_owned(), at)));
+        one.known
+            .journal
+            .extend(journal.map(|at| ("nb-a".to_owned(), at)));
         one
     };
     let first = carry(&with(0, None, None), None);
@@ -334,14 +451,38 @@ fn reports_are_read_back_and_others_refused() {
         Err(error) => kind(error),
     };
     for (sentence, text, expected) in [
-        ("half-written", json[..json.len() / 2].to_owned(), "NoJson(\""),
+        (
+            "half-written",
+            json[..json.len() / 2].to_owned(),
+            "NoJson(\"",
+        ),
         ("empty", String::new(), "NoJson(\""),
         ("a list", "[]".to_owned(), "WrongKind"),
-        ("another kind", json.replace("DriftReport", "Plan"), "WrongKind"),
-        ("another format", json.replace("\"format_version\": 1", "\"format_version\": 2"), "Format(\"`"),
-        ("no format", json.replace("format_version", "version"), "Format(\"m"),
-        ("another cluster", json.replace("\"hub\"", "\"prod\""), "OtherClus"),
-        ("a wrong shape", json.replace("\"items\": [", "\"items\": [7,"), "Shape(\"i"),
+        (
+            "another kind",
+            json.replace("DriftReport", "Plan"),
+            "WrongKind",
+        ),
+        (
+            "another format",
+            json.replace("\"format_version\": 1", "\"format_version\": 2"),
+            "Format(\"`",
+        ),
+        (
+            "no format",
+            json.replace("format_version", "version"),
+            "Format(\"m",
+        ),
+        (
+            "another cluster",
+            json.replace("\"hub\"", "\"prod\""),
+            "OtherClus",
+        ),
+        (
+            "a wrong shape",
+            json.replace("\"items\": [", "\"items\": [7,"),
+            "Shape(\"i",
+        ),
         ("deep", "[".repeat(100_000), "NoJson(\""),
     ] {
         assert_eq!(refused(&text), expected, "{sentence}");
@@ -349,7 +490,10 @@ fn reports_are_read_back_and_others_refused() {
     let huge = format!("{}{}", " ".repeat(super::READ_BYTES_MAX), json);
     assert_eq!(refused(&huge), "TooLarge(");
     let more = json.replacen('{', "{\n  \"later\": true,", 1);
-    assert!(read_report(more.as_bytes(), "hub").is_ok(), "keys of later versions");
+    assert!(
+        read_report(more.as_bytes(), "hub").is_ok(),
+        "keys of later versions"
+    );
 }
 
 #[test]

@@ -48,7 +48,9 @@ pub use comment::{Sheet, marker, planset_markdown};
 pub use conditions::condition_in_words;
 pub use differences::differences_table;
 pub use difftext::diff_text;
-pub use drift::{drift_files_page, drift_line, drift_markdown, drift_message, drift_page, drift_table};
+pub use drift::{
+    drift_files_page, drift_line, drift_markdown, drift_message, drift_page, drift_table,
+};
 pub use explain::{explain_findings, explain_step};
 pub use html::planset_html;
 pub use ladder::LadderStart;

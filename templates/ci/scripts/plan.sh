@@ -51,7 +51,7 @@ case $code in
   2) said='changes, see the plan' ;;
   3) said='a cluster is blocked, or a waiver has expired: the plan says by what, and what to do' ;;
   6) said='facts that a rule needs are unknown: the plan names them' ;;
-  *) said='no plan' ;;
+  *) said='an error; the comment says what has no plan, and why' ;;
 esac
 printf 'stairway plan: exit %s, %s\n' "$code" "$said"
 for pass in ${STAIRWAY_PASS:-0 2}; do

@@ -84,7 +84,9 @@ pub(super) fn compose(findings: &Findings, before: &Before, shown: &str) -> Comp
         result.summary.add(&carried.summary());
         result.clusters.push(carried);
     }
-    result.clusters.sort_by(|a, b| a.report.cluster.cmp(&b.report.cluster));
+    result
+        .clusters
+        .sort_by(|a, b| a.report.cluster.cmp(&b.report.cluster));
     for cluster in &result.clusters {
         previous.remove(&cluster.report.cluster);
         pages.insert(cluster.report.cluster.clone(), cluster.report.clone());
@@ -118,9 +120,10 @@ fn read_all(
         };
         let cluster = stem.strip_suffix(".cluster").filter(|c| stem_of(c) == stem);
         let cluster = cluster.unwrap_or(stem);
-        let read = bytes.as_ref().map_err(Clone::clone).and_then(|bytes| {
-            read_report(bytes, cluster).map_err(|error| error.to_string())
-        });
+        let read = bytes
+            .as_ref()
+            .map_err(Clone::clone)
+            .and_then(|bytes| read_report(bytes, cluster).map_err(|error| error.to_string()));
         match read {
             Ok(report) => {
                 previous.insert(cluster.to_owned(), report);
@@ -188,11 +191,7 @@ fn is_file_name(name: &str) -> bool {
         && !name.chars().any(char::is_control)
 }
 
-fn write(
-    result: &mut Composed,
-    pages: &BTreeMap<String, DriftReport>,
-    before: &Before,
-) {
+fn write(result: &mut Composed, pages: &BTreeMap<String, DriftReport>, before: &Before) {
     let mut put = |file: String, text: String| {
         let same = matches!(before.get(&file), Some(Ok(old)) if old == text.as_bytes());
         if !same {
@@ -227,4 +226,3 @@ pub(super) fn is_ours(file: &str) -> bool {
     !file.contains('/')
         && (Path::new(file).extension()).is_some_and(|ending| ending == "json" || ending == "md")
 }
-

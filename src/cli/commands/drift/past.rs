@@ -128,8 +128,7 @@ impl<'a> Historian<'a> {
             let listed: Vec<String> = paths.iter().cloned().collect();
             // One more than is rendered, to know whether there are more.
             let most = STATES_MAX + 1;
-            history =
-                vcs::changes_of(&subject.top, "HEAD", &listed, most, stop.as_deref()).ok()?;
+            history = vcs::changes_of(&subject.top, "HEAD", &listed, most, stop.as_deref()).ok()?;
             let before = paths.len();
             for made in history.commits.iter().take(STATES_MAX) {
                 let earlier = rendered
@@ -222,7 +221,9 @@ impl<'a> Historian<'a> {
             }
         }
         match (history.cut, oldest) {
-            (true, _) => Horizon::Cut("this clone is shallow: its history ends too early".to_owned()),
+            (true, _) => {
+                Horizon::Cut("this clone is shallow: its history ends too early".to_owned())
+            }
             (false, None) if stop.is_none() => {
                 Horizon::Cut("git has no commit of the config".to_owned())
             }

@@ -27,7 +27,9 @@ pub(super) fn runs_of(plans: &Path, cluster: &str) -> Runs {
     let mut newest: Option<(Timestamp, Base)> = None;
     let mut tainted: BTreeMap<String, Timestamp> = BTreeMap::new();
     for name in files::list_dir(plans).unwrap_or_default() {
-        let own = name.rsplit_once('-').is_some_and(|(head, _)| head == cluster);
+        let own = name
+            .rsplit_once('-')
+            .is_some_and(|(head, _)| head == cluster);
         if !own {
             continue;
         }
@@ -67,7 +69,10 @@ pub(super) fn runs_of(plans: &Path, cluster: &str) -> Runs {
 /// Returns true when a plan, run to its end, made live what git asked for then: what it held back or was
 /// not asked for is no older state.
 fn was_everything(plan: &Plan) -> bool {
-    plan.not_now.is_empty() && !plan.rollback && !plan.preview && !plan.inputs.options.contains_key("to")
+    plan.not_now.is_empty()
+        && !plan.rollback
+        && !plan.preview
+        && !plan.inputs.options.contains_key("to")
 }
 
 fn applied(plan: &Plan) -> Base {

@@ -45,7 +45,10 @@ pub fn drift_line(summary: &DriftSummary) -> String {
         line.push_str(&format!(" {unclassified} unclassified."));
     }
     if *lapsed > 0 {
-        let rules = count(usize::try_from(*lapsed).unwrap_or(usize::MAX), "ignore rule");
+        let rules = count(
+            usize::try_from(*lapsed).unwrap_or(usize::MAX),
+            "ignore rule",
+        );
         line.push_str(&format!(" {rules} expired."));
     }
     line
@@ -167,7 +170,9 @@ fn story(item: &DriftItem) -> String {
 }
 
 fn is_latest(item: &DriftItem) -> bool {
-    item.git.as_deref().is_some_and(|git| git.ends_with(" (latest)"))
+    item.git
+        .as_deref()
+        .is_some_and(|git| git.ends_with(" (latest)"))
 }
 
 /// What it takes to make live agree, and what else is to be known of it.
@@ -199,7 +204,9 @@ fn under_way(open: &OpenWork) -> String {
             "half-done swap{successor}: both generations run, and nothing says which of them is to go"
         ),
         OpenKind::Swap => format!("replacement{successor} is under way"),
-        OpenKind::PhaseOut => format!("phase-out{successor} is open: it waits until nobody uses it"),
+        OpenKind::PhaseOut => {
+            format!("phase-out{successor} is open: it waits until nobody uses it")
+        }
     };
     let told = match open.told_by {
         ToldBy::Journal => "as the journal says",

@@ -5,9 +5,7 @@
 use super::super::markup::{cell, code_cell, prose, table};
 use super::super::words::count;
 use super::{by_whom, drift_line, place, sides, sorted, story, takes, under_way};
-use crate::drift::wire::{
-    DriftClass, DriftItem, DriftReport, DriftSet, DriftedCluster, Standing,
-};
+use crate::drift::wire::{DriftClass, DriftItem, DriftReport, DriftSet, DriftedCluster, Standing};
 use std::fmt::Write as _;
 
 /// A message is read in a log: more lines than this are in the files.
@@ -129,7 +127,9 @@ fn standing(standing: &Standing) -> String {
         parts.push(format!("extended support until {}{price}", until.day()));
     }
     if let Some(until) = standing.rollback_until {
-        parts.push(format!("rollback of the last upgrade possible until {until}"));
+        parts.push(format!(
+            "rollback of the last upgrade possible until {until}"
+        ));
     }
     format!("{}.", parts.join(", "))
 }
@@ -261,7 +261,10 @@ pub fn drift_message(changed: &[&DriftedCluster], gone: &[String]) -> (String, S
         let name = &cluster.report.cluster;
         for item in new_items(cluster) {
             let (git, live) = sides(item);
-            lines.push(format!("new: {name}: {}: git {git}, live {live}", place(item)));
+            lines.push(format!(
+                "new: {name}: {}: git {git}, live {live}",
+                place(item)
+            ));
         }
         for item in &cluster.resolved {
             lines.push(format!("resolved: {name}: {}", place(item)));
@@ -269,12 +272,17 @@ pub fn drift_message(changed: &[&DriftedCluster], gone: &[String]) -> (String, S
         if let Some(why) = cluster.report.failed() {
             lines.push(format!("not read: {name}: {why}"));
         }
-        if cluster.new.is_empty() && cluster.resolved.is_empty() && cluster.report.failed().is_none()
+        if cluster.new.is_empty()
+            && cluster.resolved.is_empty()
+            && cluster.report.failed().is_none()
         {
             lines.push(format!("changed: {name}"));
         }
     }
-    lines.extend(gone.iter().map(|name| format!("no more in the fleet: {name}")));
+    lines.extend(
+        gone.iter()
+            .map(|name| format!("no more in the fleet: {name}")),
+    );
     if lines.len() > LINES_IN_MESSAGE {
         let more = lines.len() - LINES_IN_MESSAGE;
         lines.truncate(LINES_IN_MESSAGE);

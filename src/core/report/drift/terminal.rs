@@ -5,9 +5,7 @@ use super::super::layout::{Page, clean, clip};
 use super::super::style::{Ink, Look};
 use super::super::words::{count, list_some};
 use super::{by_whom, drift_line, place, rank, sides, sorted, story, takes, under_way};
-use crate::drift::wire::{
-    DriftClass, DriftItem, DriftReport, DriftSet, DriftedCluster, Standing,
-};
+use crate::drift::wire::{DriftClass, DriftItem, DriftReport, DriftSet, DriftedCluster, Standing};
 use crate::model::{DAY_SECONDS, Timestamp};
 use crate::plan::wire::DifferenceClass;
 
@@ -188,7 +186,11 @@ fn standing(standing: &Standing, now: Timestamp) -> String {
     };
     let mut parts = vec![match (standing.standard_until, standing.extended_until) {
         (Some(until), _) if now < until => {
-            format!("{version}, standard support until {} ({})", until.day(), left(until, now))
+            format!(
+                "{version}, standard support until {} ({})",
+                until.day(),
+                left(until, now)
+            )
         }
         (_, Some(until)) if now < until => {
             let price = standing.extended_dollars_a_month.unwrap_or_default();
