@@ -13,6 +13,7 @@ mod cluster;
 mod configs;
 mod demo;
 mod demo_facts;
+mod drift;
 mod explain;
 mod fleet;
 mod fleet_changes;

@@ -19,7 +19,7 @@ use crate::store;
 use crate::vcs::{self, Branch, Change, Committed, Message, Tip, VcsError};
 use files::{Before, Composed, Findings, Looked, compose};
 use past::{Base, Historian};
-use runs::runs_of;
+use runs::{Runs, runs_of};
 use stairway_core::catalog::Catalog;
 use stairway_core::diff::compare;
 use stairway_core::drift::wire::{DRIFT_FORMAT, DriftSet, SET_KIND};
@@ -112,7 +112,12 @@ fn fresh(
     let observed = &live.observation;
     let differences = compare(desired, observed, &loaded.settings, catalog, who);
     let seen = seen(&differences, observed, &loaded.settings, catalog, who);
-    let runs = runs_of(&request.plans, &loaded.name);
+    let quiet = seen.found.is_empty() && seen.under_way.is_empty();
+    let runs = if quiet {
+        Runs::default()
+    } else {
+        runs_of(&request.plans, &loaded.name)
+    };
     let base = match &request.base {
         Some(revision) => given(loaded, revision)?,
         None => runs.base,

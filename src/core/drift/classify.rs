@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 /// What git asked for at one time, compared with what is live now.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct State {
+pub struct Asked {
     /// The commit that brought it; none for what is not committed.
     pub change: Option<GitChange>,
     /// In what it differs from live, with what git asked for; none when it cannot be rendered, so that
@@ -46,7 +46,7 @@ pub enum Verdict {
 }
 
 /// Says who moved, and since which commit git asks for what it asks for.
-pub fn judge(found: &Found, states: &[State], horizon: &Horizon) -> (Verdict, Option<GitChange>) {
+pub fn judge(found: &Found, states: &[Asked], horizon: &Horizon) -> (Verdict, Option<GitChange>) {
     let since = value_since(&found.key, states, horizon).cloned();
     let verdict = match (classify(&found.key, states, horizon), horizon) {
         (Verdict::Drift | Verdict::Unclassified(_), _) if found.asks_for_latest() => {
@@ -66,9 +66,9 @@ pub fn judge(found: &Found, states: &[State], horizon: &Horizon) -> (Verdict, Op
 }
 
 /// Says who moved. `states` are newest first, the present one at the head.
-pub fn classify(key: &Key, states: &[State], horizon: &Horizon) -> Verdict {
-    let mut newer: Option<(&State, &Option<String>)> = None;
-    let mut moved: Option<&State> = None;
+pub fn classify(key: &Key, states: &[Asked], horizon: &Horizon) -> Verdict {
+    let mut newer: Option<(&Asked, &Option<String>)> = None;
+    let mut moved: Option<&Asked> = None;
     for state in states {
         let Some(differs) = &state.differs else {
             continue;
@@ -96,8 +96,8 @@ pub fn classify(key: &Key, states: &[State], horizon: &Horizon) -> Verdict {
 
 /// Returns the commit since which git asks for what it asks for now; none when that is older than
 /// what can be seen, or not committed.
-pub fn value_since<'s>(key: &Key, states: &'s [State], horizon: &Horizon) -> Option<&'s GitChange> {
-    let mut since: Option<&State> = None;
+pub fn value_since<'s>(key: &Key, states: &'s [Asked], horizon: &Horizon) -> Option<&'s GitChange> {
+    let mut since: Option<&Asked> = None;
     let mut asked: Option<&Option<String>> = None;
     for state in states {
         let Some(differs) = &state.differs else {

@@ -18,6 +18,6 @@ pub mod wire;
 mod tests;
 
 pub use carry::{Carried, Fresh, Known, carry, fingerprint, keep};
-pub use classify::{Horizon, State, Verdict, classify, judge, value_since};
+pub use classify::{Asked, Horizon, Verdict, classify, judge, value_since};
 pub use find::{Found, Key, Seen, Under, Unseen, anchors, seen, wants};
 pub use read::{READ_BYTES_MAX, ReadError, read_report};

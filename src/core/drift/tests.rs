@@ -1,6 +1,6 @@
 use super::wire::{DriftClass, DriftReport, GitChange, OpenKind, ToldBy};
 use super::{
-    Found, Fresh, Horizon, Key, Known, ReadError, Seen, State, Under, Unseen, Verdict, carry,
+    Asked, Found, Fresh, Horizon, Key, Known, ReadError, Seen, Under, Unseen, Verdict, carry,
     classify, judge, keep, read_report, value_since,
 };
 use crate::model::Timestamp;
@@ -25,7 +25,7 @@ fn key() -> Key {
 }
 
 /// What git asked for, newest first; `=` is what live has, `!` cannot be rendered, `*` is not committed.
-fn states(text: &str) -> Vec<State> {
+fn states(text: &str) -> Vec<Asked> {
     let one = |(index, word): (usize, &str)| {
         let (word, change) = match word.strip_prefix('*') {
             Some(word) => (word, None),
@@ -36,7 +36,7 @@ fn states(text: &str) -> Vec<State> {
             "=" => Some(BTreeMap::new()),
             value => Some(BTreeMap::from([(key(), Some(value.to_owned()))])),
         };
-        State { change, differs }
+        Asked { change, differs }
     };
     text.split_whitespace().enumerate().map(one).collect()
 }
@@ -445,18 +445,17 @@ fn reports_are_read_back_and_others_refused() {
     let report = carry(&fresh(0, vec![(found("9"), Verdict::Drift)]), None).report;
     let json = report.to_json();
     assert_eq!(read_report(json.as_bytes(), "hub"), Ok(report));
-    let kind = |error: ReadError| format!("{error:?}").chars().take(9).collect::<String>();
+    let kind = |error: ReadError| {
+        let text = format!("{error:?}");
+        text.split('(').next().unwrap_or("").to_owned()
+    };
     let refused = |text: &str| match read_report(text.as_bytes(), "hub") {
         Ok(_) => "taken".to_owned(),
         Err(error) => kind(error),
     };
     for (sentence, text, expected) in [
-        (
-            "half-written",
-            json[..json.len() / 2].to_owned(),
-            "NoJson(\"",
-        ),
-        ("empty", String::new(), "NoJson(\""),
+        ("half-written", json[..json.len() / 2].to_owned(), "NoJson"),
+        ("empty", String::new(), "NoJson"),
         ("a list", "[]".to_owned(), "WrongKind"),
         (
             "another kind",
@@ -466,29 +465,29 @@ fn reports_are_read_back_and_others_refused() {
         (
             "another format",
             json.replace("\"format_version\": 1", "\"format_version\": 2"),
-            "Format(\"`",
+            "Format",
         ),
         (
             "no format",
             json.replace("format_version", "version"),
-            "Format(\"m",
+            "Format",
         ),
         (
             "another cluster",
             json.replace("\"hub\"", "\"prod\""),
-            "OtherClus",
+            "OtherCluster",
         ),
         (
             "a wrong shape",
             json.replace("\"items\": [", "\"items\": [7,"),
-            "Shape(\"i",
+            "Shape",
         ),
-        ("deep", "[".repeat(100_000), "NoJson(\""),
+        ("deep", "[".repeat(100_000), "NoJson"),
     ] {
         assert_eq!(refused(&text), expected, "{sentence}");
     }
     let huge = format!("{}{}", " ".repeat(super::READ_BYTES_MAX), json);
-    assert_eq!(refused(&huge), "TooLarge(");
+    assert_eq!(refused(&huge), "TooLarge");
     let more = json.replacen('{', "{\n  \"later\": true,", 1);
     assert!(
         read_report(more.as_bytes(), "hub").is_ok(),

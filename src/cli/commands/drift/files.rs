@@ -64,9 +64,12 @@ pub(super) fn compose(findings: &Findings, before: &Before, shown: &str) -> Comp
     for cluster in &broken {
         pages.insert(cluster.clone(), unusable(cluster));
     }
+    let mut whole = findings.whole;
     let mut looked_at: BTreeSet<String> = BTreeSet::new();
     for looked in &findings.looked {
         let Some((cluster, carried)) = judged(looked, &previous) else {
+            // Whose config it is is not known, so nobody is gone for certain.
+            whole = false;
             continue;
         };
         looked_at.insert(cluster.clone());
@@ -91,7 +94,7 @@ pub(super) fn compose(findings: &Findings, before: &Before, shown: &str) -> Comp
         previous.remove(&cluster.report.cluster);
         pages.insert(cluster.report.cluster.clone(), cluster.report.clone());
     }
-    if findings.whole {
+    if whole {
         result.gone = previous
             .keys()
             .filter(|name| !looked_at.contains(*name))

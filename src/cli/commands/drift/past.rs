@@ -2,16 +2,15 @@
 
 use crate::files::{self, TemporaryDir};
 use crate::pipeline::{Loaded, name_of};
-use crate::render::{RenderOptions, WorkerMode, render_file};
-use crate::vcs::{self, Made};
+use crate::render::{RenderError, RenderOptions, Rendered, WorkerMode, render_file};
+use crate::vcs::{self, Made, VcsError};
 use stairway_core::catalog::Catalog;
 use stairway_core::diff::compare;
 use stairway_core::drift::wire::GitChange;
-use stairway_core::drift::{Horizon, State, wants};
+use stairway_core::drift::{Asked, Horizon, Key, wants};
 use stairway_core::model::clusterconfig::{Config, Desired, read_documents};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// More changes of one config than any fleet makes between two applies; each is rendered once.
 const STATES_MAX: usize = 20;
@@ -22,13 +21,13 @@ const IMPORTED: [&str; 5] = ["jsonnet", "libsonnet", "json", "yaml", "yml"];
 
 /// The earlier states of one config, newest first, and who last changed it.
 pub(super) struct Past {
-    pub(super) states: Vec<State>,
+    pub(super) states: Vec<Asked>,
     pub(super) horizon: Horizon,
     pub(super) last_author: Option<GitChange>,
 }
 
 /// How live is known to have been.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) enum Base {
     /// As git has it at this revision: a full hash.
     Given(String),
@@ -40,6 +39,7 @@ pub(super) enum Base {
         imports: BTreeMap<String, String>,
     },
     /// Nobody knows.
+    #[default]
     Unknown,
 }
 
@@ -47,11 +47,21 @@ pub(super) enum Base {
 pub(super) struct Historian<'a> {
     catalog: &'a Catalog,
     worker: WorkerMode,
-    copies: Mutex<BTreeMap<(PathBuf, String), Copy>>,
 }
 
-/// A revision's files, copied once; none when they cannot be.
-type Copy = Arc<OnceLock<Option<TemporaryDir>>>;
+/// On the way back through the changes of one config.
+struct Walk<'w> {
+    historian: &'w Historian<'w>,
+    subject: &'w Subject<'w>,
+    base: &'w Base,
+    /// The base's revision, when this clone has it.
+    stop: Option<&'w str>,
+    /// What was rendered already, by revision.
+    rendered: &'w mut BTreeMap<String, Earlier>,
+    /// Every file that the config is or was made from, relative to the top.
+    paths: &'w mut BTreeSet<String>,
+    states: Vec<Asked>,
+}
 
 /// One cluster and where it is in git.
 struct Subject<'l> {
@@ -64,8 +74,9 @@ struct Subject<'l> {
 }
 
 /// A config as it was.
+#[derive(Clone)]
 struct Earlier {
-    differs: Option<BTreeMap<(String, String), Option<String>>>,
+    differs: Option<BTreeMap<Key, Option<String>>>,
     /// Every file that it was rendered from, relative to the root, with its digest.
     imports: BTreeMap<String, String>,
     /// The revision has no such config, or it is about another cluster.
@@ -74,17 +85,13 @@ struct Earlier {
 
 impl<'a> Historian<'a> {
     pub(super) const fn new(catalog: &'a Catalog, worker: WorkerMode) -> Self {
-        Self {
-            catalog,
-            worker,
-            copies: Mutex::new(BTreeMap::new()),
-        }
+        Self { catalog, worker }
     }
 
     /// Returns the past of a cluster whose config differs from live.
     pub(super) fn past(&self, loaded: &Loaded, base: &Base) -> Past {
         let present = self.state(loaded, desired_of(&loaded.config), None);
-        let cut = |why: &str, state: State| Past {
+        let cut = |why: &str, state: Asked| Past {
             states: vec![state],
             horizon: Horizon::Cut(why.to_owned()),
             last_author: None,
@@ -111,151 +118,80 @@ impl<'a> Historian<'a> {
         }
     }
 
-    fn in_git(&self, subject: &Subject<'_>, mut present: State, base: &Base) -> Option<Past> {
-        let loaded = subject.loaded;
-        let mut paths: BTreeSet<String> = subject.paths(loaded.inputs.imports.keys());
-        let listed: Vec<String> = paths.iter().cloned().collect();
-        let dirty = !vcs::dirty(&subject.top, &listed).ok()?.is_empty();
+    fn in_git(&self, subject: &Subject<'_>, mut present: Asked, base: &Base) -> Option<Past> {
+        let top = &subject.top;
+        let mut paths: BTreeSet<String> = subject.paths(subject.loaded.inputs.imports.keys());
+        let listed = |paths: &BTreeSet<String>| paths.iter().cloned().collect::<Vec<String>>();
+        let dirty = !vcs::dirty(top, &listed(&paths)).ok()?.is_empty();
         let stop = match base {
             Base::Given(revision) => Some(revision.clone()),
             Base::Applied { revision, .. } => revision.clone(),
             Base::Unknown => None,
         };
-        let stop = stop.filter(|revision| vcs::resolve(&subject.top, revision).is_ok());
+        let stop = stop.filter(|revision| vcs::resolve(top, revision).is_ok());
         let mut rendered: BTreeMap<String, Earlier> = BTreeMap::new();
-        let mut history = vcs::History::default();
+        let mut outcome = (Vec::new(), Horizon::Bounded);
         for _ in 0..ROUNDS_MAX {
-            let listed: Vec<String> = paths.iter().cloned().collect();
             // One more than is rendered, to know whether there are more.
             let most = STATES_MAX + 1;
-            history = vcs::changes_of(&subject.top, "HEAD", &listed, most, stop.as_deref()).ok()?;
-            let before = paths.len();
-            for made in history.commits.iter().take(STATES_MAX) {
-                let earlier = rendered
-                    .entry(made.commit.clone())
-                    .or_insert_with(|| self.at(subject, &made.commit));
-                paths.extend(subject.paths(earlier.imports.keys()));
+            let history =
+                vcs::changes_of(top, "HEAD", &listed(&paths), most, stop.as_deref()).ok()?;
+            let mut walk = Walk {
+                historian: self,
+                subject,
+                base,
+                stop: stop.as_deref(),
+                rendered: &mut rendered,
+                paths: &mut paths,
+                states: Vec::new(),
+            };
+            if dirty {
+                walk.states.push(present.clone());
+            } else {
+                // What is checked out was read already, and is as the newest of its changes left it.
+                present.change = history.commits.first().map(change);
+                walk.states.push(present.clone());
             }
-            if paths.len() == before {
+            let known = walk.paths.len();
+            let horizon = walk.along(&history, usize::from(!dirty));
+            outcome = (walk.states, horizon);
+            if paths.len() == known {
                 break;
             }
         }
-        let last_author = self.last_author(subject);
-        let mut states = Vec::new();
-        if dirty {
-            states.push(present.clone());
-        } else {
-            present.change = history.commits.first().map(change);
-        }
-        let horizon = self.walk(
-            subject,
-            &history,
-            (base, stop.as_deref()),
-            &mut rendered,
-            &mut states,
-        );
-        if !dirty {
-            // What is checked out was read already, and is as the newest of its changes left it.
-            match states.first_mut() {
-                Some(first) => *first = present,
-                None => states.push(present),
-            }
-        }
+        let (states, horizon) = outcome;
         Some(Past {
             states,
             horizon,
-            last_author,
+            last_author: self.last_author(subject),
         })
     }
 
-    /// Adds a state per commit, and the one before the oldest; returns why it ends there.
-    fn walk(
-        &self,
-        subject: &Subject<'_>,
-        history: &vcs::History,
-        (base, stop): (&Base, Option<&str>),
-        rendered: &mut BTreeMap<String, Earlier>,
-        states: &mut Vec<State>,
-    ) -> Horizon {
-        let applied = match base {
-            Base::Applied { imports, .. } => Some(imports),
-            Base::Given(_) | Base::Unknown => None,
-        };
-        for made in history.commits.iter().take(STATES_MAX) {
-            let earlier = rendered
-                .entry(made.commit.clone())
-                .or_insert_with(|| self.at(subject, &made.commit));
-            if earlier.absent {
-                return Horizon::Root;
-            }
-            states.push(State {
-                change: Some(change(made)),
-                differs: earlier.differs.clone(),
-            });
-            if applied == Some(&earlier.imports) {
-                return Horizon::Base;
-            }
-        }
-        if history.commits.len() > STATES_MAX {
-            return Horizon::Bounded;
-        }
-        // What the oldest of the changes changed: the state before it, which may be the base.
-        let oldest = history.commits.last();
-        let before = match (stop, oldest) {
-            (Some(stop), _) if !history.cut => Some(stop.to_owned()),
-            (_, Some(oldest)) => Some(format!("{}^", oldest.commit)),
-            (_, None) => None,
-        };
-        let before = before.filter(|revision| vcs::resolve(&subject.top, revision).is_ok());
-        if let Some(revision) = before {
-            let earlier = self.at(subject, &revision);
-            if earlier.absent {
-                return Horizon::Root;
-            }
-            states.push(State {
-                change: None,
-                differs: earlier.differs,
-            });
-            if stop.is_some_and(|stop| stop == revision) {
-                return Horizon::Base;
-            }
-        }
-        match (history.cut, oldest) {
-            (true, _) => {
-                Horizon::Cut("this clone is shallow: its history ends too early".to_owned())
-            }
-            (false, None) if stop.is_none() => {
-                Horizon::Cut("git has no commit of the config".to_owned())
-            }
-            (false, _) => Horizon::Root,
-        }
-    }
-
     /// Renders the config as a revision has it.
-    fn at(&self, subject: &Subject<'_>, revision: &str) -> Earlier {
+    fn at(&self, subject: &Subject<'_>, revision: &str, paths: &BTreeSet<String>) -> Earlier {
         let nothing = |absent| Earlier {
             differs: None,
             imports: BTreeMap::new(),
             absent,
         };
-        let loaded = subject.loaded;
-        let copy = self.copy(subject, revision);
-        let Some(Some(copy)) = copy.get() else {
-            return nothing(false);
+        let few = subject.few(revision, paths);
+        let rendered = match few
+            .as_ref()
+            .map(|folder| subject.render(folder, &self.worker))
+        {
+            None => return nothing(false),
+            Some(None) => return nothing(true),
+            Some(Some(Ok(rendered))) => Some(rendered),
+            // It may import what nobody imports any more.
+            Some(Some(Err(_))) => {
+                let whole = subject.whole(revision);
+                let again = whole
+                    .as_ref()
+                    .and_then(|folder| subject.render(folder, &self.worker));
+                again.and_then(Result::ok)
+            }
         };
-        let root = copy.path().join(&subject.root);
-        let path = root.join(&loaded.inputs.config);
-        if !files::is_file(&path) {
-            return nothing(true);
-        }
-        let options = RenderOptions {
-            root: Some(root),
-            ext_vars: loaded.origin.ext_vars.clone(),
-            tlas: loaded.origin.tlas.clone(),
-            worker: self.worker.clone(),
-            ..RenderOptions::default()
-        };
-        let Ok(rendered) = render_file(&path, &options) else {
+        let Some(rendered) = rendered else {
             return nothing(false);
         };
         let imports = rendered.imports.into_iter();
@@ -270,6 +206,7 @@ impl<'a> Historian<'a> {
         let own = configs
             .iter()
             .find(|config| name_of(config) == subject.now.cluster.name);
+        let loaded = subject.loaded;
         Earlier {
             differs: own.and_then(|own| self.state(loaded, desired_of(own), None).differs),
             imports,
@@ -283,7 +220,7 @@ impl<'a> Historian<'a> {
         loaded: &Loaded,
         desired: Option<&Desired>,
         change: Option<GitChange>,
-    ) -> State {
+    ) -> Asked {
         let at = loaded.inputs.decided_at.unwrap_or(loaded.at);
         let differs = match (desired, &loaded.live) {
             (Some(desired), Some(live)) => {
@@ -299,27 +236,7 @@ impl<'a> Historian<'a> {
             }
             (_, _) => None,
         };
-        State { change, differs }
-    }
-
-    /// Returns a revision's files in a folder of their own.
-    fn copy(&self, subject: &Subject<'_>, revision: &str) -> Copy {
-        let key = (subject.top.clone(), revision.to_owned());
-        let copy = {
-            let mut copies = self.copies.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(copies.entry(key).or_default())
-        };
-        copy.get_or_init(|| {
-            let known = subject.loaded.inputs.imports.keys();
-            let known = known.filter_map(|path| Path::new(path).extension()?.to_str());
-            let mut endings: Vec<&str> = IMPORTED.into_iter().chain(known).collect();
-            endings.sort_unstable();
-            endings.dedup();
-            let folder = TemporaryDir::create().ok()?;
-            vcs::export(&subject.top, revision, &endings, folder.path()).ok()?;
-            Some(folder)
-        });
-        copy
+        Asked { change, differs }
     }
 
     /// Returns who last changed the config itself: a library changes for all clusters at once.
@@ -331,7 +248,148 @@ impl<'a> Historian<'a> {
     }
 }
 
+impl Walk<'_> {
+    /// Adds a state per commit, and the one before the oldest; returns why it ends there. The first
+    /// `seen` commits have their states.
+    fn along(&mut self, history: &vcs::History, seen: usize) -> Horizon {
+        let applied = match self.base {
+            Base::Applied { imports, .. } => Some(imports),
+            Base::Given(_) | Base::Unknown => None,
+        };
+        if applied == Some(&self.subject.loaded.inputs.imports) {
+            return Horizon::Base;
+        }
+        for made in history.commits.iter().take(STATES_MAX).skip(seen) {
+            if self.is_told() {
+                return Horizon::Bounded;
+            }
+            let earlier = self.at(&made.commit);
+            if earlier.absent {
+                return Horizon::Root;
+            }
+            let is_base = applied == Some(&earlier.imports);
+            self.states.push(Asked {
+                change: Some(change(made)),
+                differs: earlier.differs,
+            });
+            if is_base {
+                return Horizon::Base;
+            }
+        }
+        if self.is_told() || history.commits.len() > STATES_MAX {
+            return Horizon::Bounded;
+        }
+        self.before_all(history)
+    }
+
+    /// What the oldest of the changes changed: the state before it, which may be the base.
+    fn before_all(&mut self, history: &vcs::History) -> Horizon {
+        let oldest = history.commits.last();
+        let before = match (self.stop, oldest) {
+            (Some(stop), _) if !history.cut => Some(stop.to_owned()),
+            (_, Some(oldest)) => Some(format!("{}^", oldest.commit)),
+            (_, None) => None,
+        };
+        let top = &self.subject.top;
+        let before = before.filter(|revision| vcs::resolve(top, revision).is_ok());
+        if let Some(revision) = before {
+            let earlier = self.at(&revision);
+            if earlier.absent {
+                return Horizon::Root;
+            }
+            self.states.push(Asked {
+                change: None,
+                differs: earlier.differs,
+            });
+            if self.stop.is_some_and(|stop| stop == revision) {
+                return Horizon::Base;
+            }
+        }
+        match (history.cut, oldest) {
+            (true, _) => {
+                Horizon::Cut("this clone is shallow: its history ends too early".to_owned())
+            }
+            (false, None) if self.stop.is_none() => {
+                Horizon::Cut("git has no commit of the config".to_owned())
+            }
+            (false, _) => Horizon::Root,
+        }
+    }
+
+    fn at(&mut self, revision: &str) -> Earlier {
+        let Self {
+            historian,
+            subject,
+            rendered,
+            paths,
+            ..
+        } = self;
+        let earlier = rendered
+            .entry(revision.to_owned())
+            .or_insert_with(|| historian.at(subject, revision, paths));
+        paths.extend(subject.paths(earlier.imports.keys()));
+        earlier.clone()
+    }
+
+    /// Returns true when every difference has a state that agreed with live: older ones say no more.
+    fn is_told(&self) -> bool {
+        let differs = |state: &Asked| state.differs.clone().unwrap_or_default();
+        let Some(present) = self.states.first().map(differs) else {
+            return false;
+        };
+        let agreed = |key: &Key| {
+            let mut states = self.states.iter();
+            states.any(|state| state.differs.as_ref().is_some_and(|d| !d.contains_key(key)))
+        };
+        present.keys().all(agreed)
+    }
+}
+
 impl Subject<'_> {
+    /// Renders the config as it is in a copy of the repository; none when it is not there.
+    fn render(
+        &self,
+        copy: &TemporaryDir,
+        worker: &WorkerMode,
+    ) -> Option<Result<Rendered, RenderError>> {
+        let origin = &self.loaded.origin;
+        let root = copy.path().join(&self.root);
+        let path = root.join(&self.loaded.inputs.config);
+        let options = RenderOptions {
+            root: Some(root),
+            ext_vars: origin.ext_vars.clone(),
+            tlas: origin.tlas.clone(),
+            worker: worker.clone(),
+            ..RenderOptions::default()
+        };
+        files::is_file(&path).then(|| render_file(&path, &options))
+    }
+
+    /// Copies the files that the config is known to be made from, as a revision has them.
+    fn few(&self, revision: &str, paths: &BTreeSet<String>) -> Option<TemporaryDir> {
+        let folder = TemporaryDir::create().ok()?;
+        for path in paths {
+            match vcs::read_at(&self.top, revision, Path::new(path)) {
+                Ok(bytes) => files::write_report(&folder.path().join(path), &bytes).ok()?,
+                Err(VcsError::NoFile { .. } | VcsError::BadFile { .. }) => {}
+                Err(_) => return None,
+            }
+        }
+        Some(folder)
+    }
+
+    /// Copies everything that a config may be made from.
+    fn whole(&self, revision: &str) -> Option<TemporaryDir> {
+        let known = self.loaded.inputs.imports.keys();
+        let known = known.filter_map(|path| Path::new(path).extension()?.to_str());
+        let mut endings: Vec<&str> = IMPORTED.into_iter().chain(known).collect();
+        endings.sort_unstable();
+        endings.dedup();
+        let folder = TemporaryDir::create().ok()?;
+        vcs::export(&self.top, revision, &endings, folder.path()).ok()?;
+        Some(folder)
+    }
+
     /// Returns files as git names them.
     fn paths<'p>(&self, inner: impl IntoIterator<Item = &'p String>) -> BTreeSet<String> {
         let named = inner.into_iter().map(|path| self.root.join(path));

@@ -14,6 +14,7 @@ use std::path::Path;
 const JOURNAL_BYTES_MAX: u64 = 256 << 20;
 
 /// What the runs of one cluster say.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Runs {
     /// What was applied last, when it was all that git asked for.
     pub(super) base: Base,

@@ -99,19 +99,23 @@ fn short(text: &str) -> String {
     format!("{head}…")
 }
 
-/// Both sides, each as it is called: `git 5, live 9`.
+/// Returns both sides, in the order git, live.
 fn sides(item: &DriftItem) -> (String, String) {
     let whole = item.field.is_empty();
-    let side = |value: &Option<String>| match value {
+    let side = |value: &Option<String>, none: &str| match value {
         Some(value) => short(value),
-        None if whole => "nothing of it".to_owned(),
-        None => "not set".to_owned(),
+        None => none.to_owned(),
     };
-    let git = match (&item.git, whole) {
-        (None, true) => "does not declare it".to_owned(),
-        (value, _) => side(value),
-    };
-    (git, side(&item.live))
+    match (whole, &item.git, &item.live) {
+        (true, None, Some(live)) if live == "live" => {
+            ("does not declare it".to_owned(), "has it".to_owned())
+        }
+        (true, git, live) => (
+            side(git, "does not declare it"),
+            side(live, "does not have it"),
+        ),
+        (false, git, live) => (side(git, "not set"), side(live, "not set")),
+    }
 }
 
 fn commit(change: &GitChange) -> String {
@@ -132,6 +136,15 @@ fn by_whom(change: &GitChange) -> String {
     )
 }
 
+/// Says who changed git's side last, where the story has not said it.
+fn last_author(item: &DriftItem) -> String {
+    match (&item.last_author, &item.change) {
+        (Some(last), Some(change)) if last == change => String::new(),
+        (Some(last), _) => format!(" Last changed in git: {}.", by_whom(last)),
+        (None, _) => String::new(),
+    }
+}
+
 /// Says who moved, as a sentence.
 fn story(item: &DriftItem) -> String {
     let git = match (&item.change, item.uncommitted) {
@@ -141,7 +154,7 @@ fn story(item: &DriftItem) -> String {
     };
     match item.class {
         DriftClass::Drift => {
-            "Live was changed, or never followed: no config in git agrees with it.".to_owned()
+            "Live was changed, or never followed: no config in git agrees.".to_owned()
         }
         DriftClass::Both => {
             format!("No config in git agrees with live, and git changed it too, {git}.")

@@ -4,7 +4,7 @@
 
 use super::super::markup::{cell, code_cell, prose, table};
 use super::super::words::count;
-use super::{by_whom, drift_line, place, sides, sorted, story, takes, under_way};
+use super::{drift_line, last_author, place, sides, sorted, story, takes, under_way};
 use crate::drift::wire::{DriftClass, DriftItem, DriftReport, DriftSet, DriftedCluster, Standing};
 use std::fmt::Write as _;
 
@@ -94,11 +94,6 @@ fn rest(report: &DriftReport, out: &mut String) -> bool {
 /// One difference on one line.
 fn line(item: &DriftItem) -> String {
     let (git, live) = sides(item);
-    let author = match (&item.last_author, &item.change) {
-        (Some(last), Some(change)) if last == change => String::new(),
-        (Some(last), _) => format!(" Last changed in git: {}.", by_whom(last)),
-        (None, _) => String::new(),
-    };
     format!(
         "{}: git {}, live {} ({}). {} First seen {}.{}",
         code_cell(&place(item)),
@@ -107,7 +102,7 @@ fn line(item: &DriftItem) -> String {
         prose(&takes(item)),
         prose(&story(item)),
         item.first_seen,
-        prose(&author)
+        prose(&last_author(item))
     )
 }
 

@@ -1,10 +1,9 @@
 //! Drift for a terminal: what is new first, the most dangerous cluster first.
 
-use super::super::fleet;
 use super::super::layout::{Page, clean, clip};
 use super::super::style::{Ink, Look};
 use super::super::words::{count, list_some};
-use super::{by_whom, drift_line, place, rank, sides, sorted, story, takes, under_way};
+use super::{drift_line, last_author, place, rank, sides, sorted, story, takes, under_way};
 use crate::drift::wire::{DriftClass, DriftItem, DriftReport, DriftSet, DriftedCluster, Standing};
 use crate::model::{DAY_SECONDS, Timestamp};
 use crate::plan::wire::DifferenceClass;
@@ -12,7 +11,7 @@ use crate::plan::wire::DifferenceClass;
 /// How many clusters without a difference are named.
 const NAMES_SHOWN: usize = 40;
 
-/// Returns the terminal report.
+/// Returns the terminal report: the most dangerous cluster first, what is new before what is known.
 pub fn drift_table(set: &DriftSet, look: &Look) -> String {
     let mut page = Page::new(*look);
     let line = drift_line(&set.summary);
@@ -37,12 +36,23 @@ pub fn drift_table(set: &DriftSet, look: &Look) -> String {
         );
         page.say(0, Ink::Good, &text);
     }
-    fleet::errors(&set.errors, &mut page);
+    errors(set, &mut page);
     if quiet.len() < clusters.len() || !set.errors.is_empty() {
         page.gap();
         page.line(line);
     }
     page.finish()
+}
+
+fn errors(set: &DriftSet, page: &mut Page) {
+    for error in &set.errors {
+        page.gap();
+        page.say(0, Ink::Bad, &format!("Not compared: {}", error.name));
+        page.say(2, Ink::Plain, &error.error);
+        if let Some(hint) = &error.hint {
+            page.say(2, Ink::Place, &format!("Hint: {hint}"));
+        }
+    }
 }
 
 /// New drift before known drift, by its worst item; then what was not read, then the rest by name.
@@ -138,22 +148,20 @@ fn difference(item: &DriftItem, new: bool, now: Timestamp, page: &mut Page) {
         DriftClass::Unapplied => ("> unapplied ", Ink::Plain),
         DriftClass::Ignored => (". ignored ", Ink::Faint),
     };
-    page.item(lead, 2, ink, &format!("{} ({})", place(item), takes(item)));
     let (git, live) = sides(item);
-    page.item("git  ", 6, Ink::Good, &git);
-    page.item("live ", 6, Ink::Bad, &live);
-    page.say(6, Ink::Plain, &story(item));
-    let author = match (&item.last_author, &item.change) {
-        (Some(last), Some(change)) if last == change => String::new(),
-        (Some(last), _) => format!(" Last changed in git: {}.", by_whom(last)),
-        (None, _) => String::new(),
-    };
-    let since = format!(
-        "First seen {} ({}).{author}",
-        item.first_seen,
-        age(item.first_seen, now)
-    );
-    page.say(6, Ink::Faint, &since);
+    let text = format!("{}: git {git}, live {live} ({})", place(item), takes(item));
+    page.item(lead, 2, ink, &text);
+    let mut words = story(item);
+    if item.class != DriftClass::Ignored {
+        let since = format!(
+            " First seen {} ({}).",
+            item.first_seen,
+            age(item.first_seen, now)
+        );
+        words.push_str(&since);
+        words.push_str(&last_author(item));
+    }
+    page.say(6, Ink::Faint, &words);
 }
 
 /// What can be typed next.
@@ -178,6 +186,10 @@ fn next(report: &DriftReport, page: &mut Page) {
         return;
     };
     page.say(2, Ink::Place, &text);
+    if any(|item| item.class == DriftClass::Unclassified) {
+        let text = "To know who moved: a whole clone, as by `git fetch --unshallow`, or `fetch-depth: 0` of actions/checkout";
+        page.say(2, Ink::Place, text);
+    }
 }
 
 fn standing(standing: &Standing, now: Timestamp) -> String {
