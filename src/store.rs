@@ -1,7 +1,7 @@
 //! Plan directories: written whole or not at all, and read with their digests checked.
 //!
 //! Below: [`disk`] is what survives a crash, [`journal`] a run's events on it, [`lock`] one cluster
-//! for one run.
+//! for one run, [`branch`] the same folders on a branch of git.
 //!
 //! ```text
 //! <out>/planset.json           the plans of one invocation
@@ -10,6 +10,7 @@
 //! <out>/<id>/files/<name>      what the actions name, sensitive values as digests
 //! ```
 
+pub mod branch;
 pub mod disk;
 pub mod journal;
 pub mod lock;

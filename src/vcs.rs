@@ -26,7 +26,8 @@ mod write;
 
 pub use history::{Authors, History, Made, changes_of, last_author, last_authors};
 pub use read::{
-    Changes, Committer, changed_since, committer_of, dirty, export, head_revision, read_at, resolve,
+    Changes, Committer, changed_since, committer_of, content_id, dirty, export, head_revision,
+    read_at, resolve,
 };
 pub use remote::{Published, Pushed};
 pub use settings::{FALLBACK_EMAIL, FALLBACK_NAME, Git, GitCall, GitSaid, RunGit};

@@ -4,6 +4,7 @@ mod check;
 mod drift;
 mod part;
 mod start;
+mod store;
 mod world;
 
 pub use check::{CheckArgs, CheckFormat, ReviewArgs, SeverityFloor};
@@ -13,6 +14,7 @@ pub use start::{
     CiChoice, CiName, InitArgs, InitClusterArgs, InitCommand, RbacRole, TemplateArgs,
     TemplateCiArgs, TemplateCommand, TemplateDiffArgs,
 };
+pub use store::StoreArgs;
 pub use world::{ServeArgs, ServeRole, WorldArgs, WorldCommand};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -102,7 +104,7 @@ pub enum Command {
     /// requires signatures, those are required as well.
     ///
     /// Every action is written to plans/<id>/journal.ndjson before it is carried out. A run that was
-    /// killed, paused or stopped goes on with --resume, by anyone.
+    /// killed, paused or stopped goes on with --resume, by anyone; with --store, from anywhere.
     #[command(after_help = APPLY_EXAMPLES)]
     Apply(ApplyArgs),
     /// Say how far the run of a plan is
@@ -259,8 +261,10 @@ pub struct PlanArgs {
     #[arg(long, value_name = "TIME")]
     pub at: Option<Timestamp>,
     /// Write each plan to <DIR>/<id>/, and the set to <DIR>/planset.json
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", conflicts_with = "store")]
     pub out: Option<PathBuf>,
+    #[command(flatten)]
+    pub store: StoreArgs,
     /// How to print
     #[arg(long, value_enum, default_value_t = PlanFormat::Table)]
     pub format: PlanFormat,
@@ -296,8 +300,10 @@ pub struct ShowArgs {
     #[arg(long, value_name = "KEY")]
     pub comment_key: Option<String>,
     /// Where plans are [default: plans]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", conflicts_with = "store")]
     pub dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub store: StoreArgs,
 }
 
 /// Where a plan is, and where the two sides of its cluster are.
@@ -307,8 +313,10 @@ pub struct PlanScopeArgs {
     #[arg(value_name = "PLAN")]
     pub plan: String,
     /// Where plans are [default: plans]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", conflicts_with = "store")]
     pub dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub store: StoreArgs,
     /// The fleet file [default: fleet.yaml or fleet.jsonnet here or above]
     #[arg(long, value_name = "FILE")]
     pub fleet: Option<PathBuf>,
@@ -388,7 +396,7 @@ pub struct RollbackArgs {
     #[command(flatten)]
     pub run: RunArgs,
     /// Write the plan of the way back to <DIR>/<id>/ [default with --approve: plans]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", conflicts_with = "store")]
     pub out: Option<PathBuf>,
     /// How to print
     #[arg(long, value_enum, default_value_t = PlanFormat::Table)]
@@ -448,8 +456,10 @@ pub struct ApproveArgs {
     #[arg(long, value_enum, default_value_t = ApproveFormat::Table)]
     pub format: ApproveFormat,
     /// Where plans are [default: plans]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", conflicts_with = "store")]
     pub dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub store: StoreArgs,
 }
 
 /// Arguments of `explain`.
@@ -595,6 +605,7 @@ Examples:
   stairway plan clusters/x.jsonnet --live x.observed.json --out plans
   stairway plan clusters/new.jsonnet --live clusters/old.jsonnet     a preview: what would it take?
   stairway plan openscapes --to 1.34 --propose | git apply           the edit that asks for it
+  stairway plan --store branch:runs              on a branch, not in a folder; pushed to origin
 
 Exit codes: 0 when every cluster got an answer, 1 on errors, 64 for a wrong command line.
 With --detailed-exitcode also 2 changes, 3 blocked, 6 incomplete read; the strongest of
@@ -616,6 +627,11 @@ Examples:
   stairway apply canyon --fleet testdata/demo/fleet.yaml --approve     asks for the cluster's name
   stairway apply canyon --approve=0123456789ab --no-input --json
   stairway apply canyon --resume --approve
+
+On a branch, so that anyone can go on from another clone:
+  stairway plan --fleet testdata/demo/fleet.yaml --store branch:runs
+  stairway apply canyon --fleet testdata/demo/fleet.yaml --store branch:runs --approve
+  stairway apply canyon --fleet testdata/demo/fleet.yaml --store branch:runs --resume --approve
 
 Exit codes: 0 done, 3 every step is held back, 4 stopped part-way with a journal, 5 refused and
 nothing done, 6 the cluster could not be read and nothing done, 7 paused (bake with --no-wait, phase-out, window), 1 errors.";
@@ -644,6 +660,7 @@ Examples:
   stairway approve openscapes --key ~/.ssh/id_ed25519 --policy-from origin/main
   stairway approve plans/planset.json --key ~/.ssh/id_ed25519 --expires 24h
   stairway approve openscapes --key ~/.ssh/id_ed25519 --revoke
+  stairway approve openscapes --key ~/.ssh/id_ed25519 --store branch:runs
 
 With a passphrase, an agent or a hardware key, OpenSSH signs:
   stairway approve openscapes --statement --signer you@example.org > statement.json

@@ -1,6 +1,7 @@
 //! Carries an approved plan out: the lock, the journal, the machine and its real ports.
 
 use super::ambient::Ambient;
+use super::branch::{self, Publishing};
 use super::error::CliError;
 use super::exit_code;
 use super::request::RunManner;
@@ -11,7 +12,7 @@ use super::terminal::harmless;
 use crate::actuate::world::WorldTools;
 use crate::actuate::{Interrupts, StepFiles, ToolEnvironment};
 use crate::approvals;
-use crate::drive::live::{LivePorts, Target as _, Watch};
+use crate::drive::live::{LivePorts, Publish, Target as _, Watch};
 use crate::drive::target::LiveTarget;
 use crate::drive::{Finish, How, Machine, PortError, Report, Runner, run};
 use crate::store::StoreError;
@@ -51,8 +52,8 @@ pub(crate) struct Carry<'r> {
     pub(crate) resume: bool,
     /// True to take nothing for done that is not seen.
     pub(crate) adopt: bool,
-    /// The fleet file as it was named, for hints.
-    pub(crate) fleet: Option<std::path::PathBuf>,
+    /// The fleet and the store as they were named, for hints.
+    pub(crate) options: String,
     /// What was overridden on purpose, for the journal.
     pub(crate) overridden: Option<String>,
     /// The digest of the plan that this one takes back, if any: its open run is no obstacle.
@@ -164,6 +165,8 @@ impl Carry<'_> {
 
     fn resumable(&self, folded: &Fold) -> Result<(), CliError> {
         let id = &self.subject.plan.id;
+        let store = self.subject.store.as_ref();
+        let store = store.map_or_else(String::new, |store| store.option());
         if folded.is_over() {
             return Err(refused(format!(
                 "Applying `{id}` failed: the plan has run to its end"
@@ -174,12 +177,14 @@ impl Carry<'_> {
             (Some(run), false) => Err(refused(format!(
                 "Applying `{id}` failed: its run {run} was begun and has not come to its end"
             ))
-            .hint(format!("`stairway status {id}`, then `stairway apply {id} --resume --approve`"))),
+            .hint(format!(
+                "`stairway status {id}{store}`, then `stairway apply {id}{store} --resume --approve`"
+            ))),
             (None, true) if !self.adopt => Err(refused(format!(
                 "Resuming `{id}` failed: no run of it was begun here"
             ))
             .hint(format!(
-                "leave `--resume` out; where its journal was lost: `stairway apply {id} --resume --adopt --approve`"
+                "leave `--resume` out; where its journal was lost: `stairway apply {id}{store} --resume --adopt --approve`"
             ))),
             (Some(_) | None, _) => Ok(()),
         }
@@ -233,7 +238,10 @@ impl Carry<'_> {
             })
             .collect();
         let screen = Screen::start(session.ambient, self.asked.json, faces);
-        let finish = self.run_on(session, opened, &mut machine, &screen, tools);
+        let publishing = self.publishing(session, opened);
+        let missing = publishing.as_ref().map(Publishing::missing);
+        let finish = self.run_on(session, opened, &mut machine, &screen, (tools, publishing));
+        let missing = missing.and_then(|missing| missing.borrow().clone());
         let finish = match finish {
             Ok(finish) => finish,
             Err(error) => {
@@ -249,12 +257,34 @@ impl Carry<'_> {
                 approved.plan().id,
                 finish.why
             ))
-            .hint(
-                hint_for(How::Refused, approved.plan(), self.fleet.as_deref()).unwrap_or_default(),
-            ));
+            .hint(self.hint_of_refusal(missing.as_deref()).unwrap_or_default()));
         }
         screen.finish(&finish, exit_of(finish.how))?;
+        if let (Some(store), Some(why)) = (&self.subject.store, missing) {
+            let (id, options) = (&approved.plan().id, &self.options);
+            let command = format!("stairway apply {id}{options} --resume");
+            branch::tell_missing(session.terminal, store, &why, &command);
+        }
         Ok(finish)
+    }
+
+    /// Where the run's events go besides its folder.
+    fn publishing(&self, session: &Session<'_>, opened: &Opened) -> Option<Publishing> {
+        let store = self.subject.store.as_ref()?;
+        let (id, now) = (&self.subject.plan.id, session.ambient.now);
+        Some(Publishing::of(store, id, now, opened.interrupts.clone()))
+    }
+
+    /// A run whose beginning could not be published has begun here, and goes on.
+    fn hint_of_refusal(&self, missing: Option<&str>) -> Option<String> {
+        let (plan, options) = (&self.subject.plan, &self.options);
+        if missing.is_none() {
+            return hint_for(How::Refused, plan, options);
+        }
+        let (id, digest) = (&plan.id, digest_start(plan));
+        Some(format!(
+            "nothing was done; when the branch can be pushed: `stairway apply {id}{options} --resume --approve={digest}`"
+        ))
     }
 
     fn run_on(
@@ -263,7 +293,7 @@ impl Carry<'_> {
         opened: &mut Opened,
         machine: &mut Machine<'_>,
         screen: &Screen,
-        tools: WorldTools,
+        (tools, publishing): (WorldTools, Option<Publishing>),
     ) -> Result<Finish, PortError> {
         let digest = &self.subject.plan.digest;
         let own = opened.left.as_ref().and_then(|left| left.run_of(digest));
@@ -272,6 +302,7 @@ impl Carry<'_> {
             target: Box::new(self.target.clone()),
             actuator: self.target.actuator(tools),
             journal: opened.journal.clone(),
+            elsewhere: publishing.map(|one| Box::new(one) as Box<dyn Publish>),
             lock: Box::new(opened.lock.clone()),
             files: self.files.clone(),
             interrupts: opened.interrupts.clone(),
@@ -450,22 +481,26 @@ pub(crate) const fn exit_of(how: How) -> u8 {
 }
 
 /// Returns what to do next, as commands that can be typed.
-pub(crate) fn hint_for(how: How, plan: &Plan, fleet: Option<&std::path::Path>) -> Option<String> {
+pub(crate) fn hint_for(how: How, plan: &Plan, options: &str) -> Option<String> {
     let id = &plan.id;
-    let fleet = fleet.map_or_else(String::new, |file| format!(" --fleet {}", file.display()));
     let resume = format!(
-        "`stairway apply {id}{fleet} --resume --approve={}`",
+        "`stairway apply {id}{options} --resume --approve={}`",
         digest_start(plan)
     );
     match how {
         How::Done => None,
         How::Refused => Some(format!(
-            "nothing was done; plan again from what is live: `stairway plan {}{fleet} --out plans`",
-            plan.name
+            "nothing was done; plan again from what is live: `stairway plan {}{options}{}`",
+            plan.name,
+            if options.contains("--store") {
+                ""
+            } else {
+                " --out plans"
+            }
         )),
         How::Unread => Some("nothing was done; try again when the cluster answers".to_owned()),
         How::Stopped | How::Left => Some(format!(
-            "`stairway status {id}{fleet}`; then {resume}, or `stairway rollback {id}{fleet}`"
+            "`stairway status {id}{options}`; then {resume}, or `stairway rollback {id}{options}`"
         )),
         How::Paused => Some(resume),
     }

@@ -9,6 +9,7 @@ use crate::live::{LiveError, without_hint};
 use crate::pipeline::SelectError;
 use crate::render::RenderError;
 use crate::store::StoreError;
+use crate::store::branch::BranchError;
 use crate::store::lock::LockError;
 use crate::template::{RecordError, TemplateError};
 use crate::vcs::VcsError;
@@ -170,6 +171,46 @@ impl From<StoreError> for CliError {
         };
         let hint = error.hint();
         Self::new(kind, error.to_string()).maybe_hint(hint)
+    }
+}
+
+impl From<BranchError> for CliError {
+    fn from(error: BranchError) -> Self {
+        let (message, hint) = (error.to_string(), error.hint());
+        let kind = match error {
+            BranchError::Taken { .. } | BranchError::Apart { .. } => ErrorKind::Refused,
+            BranchError::Vcs(error) => return error.into(),
+            BranchError::File(_)
+            | BranchError::NoRepository { .. }
+            | BranchError::NoBranch { .. } => ErrorKind::User,
+        };
+        Self::new(kind, message).maybe_hint(hint)
+    }
+}
+
+impl From<VcsError> for CliError {
+    fn from(error: VcsError) -> Self {
+        let (message, hint) = (error.to_string(), error.hint());
+        let kind = match error {
+            VcsError::BadName { .. } => ErrorKind::Usage,
+            VcsError::CheckedOut { .. }
+            | VcsError::Locked { .. }
+            | VcsError::Raced { .. }
+            | VcsError::Diverged { .. }
+            | VcsError::Signing { .. } => ErrorKind::Refused,
+            VcsError::NoRepository { .. }
+            | VcsError::OtherOwner { .. }
+            | VcsError::NoRevision { .. }
+            | VcsError::Shallow { .. }
+            | VcsError::Bare { .. }
+            | VcsError::NoFile { .. }
+            | VcsError::BadFile { .. }
+            | VcsError::Conflict { .. }
+            | VcsError::Remote { .. }
+            | VcsError::Store { .. }
+            | VcsError::File(_) => ErrorKind::User,
+        };
+        Self::new(kind, message).maybe_hint(hint)
     }
 }
 

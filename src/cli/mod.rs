@@ -2,6 +2,7 @@
 
 pub mod ambient;
 pub mod args;
+mod branch;
 mod carry;
 mod commands;
 pub mod error;

@@ -16,7 +16,7 @@ use super::ambient::Ambient;
 use super::args::{
     ApproveArgs, ApproveFormat, Command, DiffArgs, DiffFormat, DocumentFormat, ExplainArgs,
     ExplainFormat, InitArgs, MergeArgs, ObserveArgs, PartArgs, PlanArgs, PlanFormat, RenderArgs,
-    ReviewArgs, SchemaName, ScopeArgs, ShowArgs, TemplateArgs,
+    ReviewArgs, SchemaName, ScopeArgs, ShowArgs, StoreArgs, TemplateArgs,
 };
 use super::error::CliError;
 use super::not_built;
@@ -24,6 +24,7 @@ use crate::approvals::PolicySource;
 use crate::config::nearest;
 use crate::pipeline::{Part, PlanOptions, Scope};
 use crate::render::WorkerMode;
+use crate::store::branch::PREFIX;
 use stairway_core::approve::StatementKind;
 use stairway_core::model::Timestamp;
 use stairway_core::report::Notice;
@@ -127,6 +128,29 @@ pub struct DiffRequest {
     pub detailed_exitcode: bool,
 }
 
+/// A branch as the store of plans.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreOption {
+    /// The branch.
+    pub branch: String,
+    /// The remote, when it was named.
+    pub remote: Option<String>,
+}
+
+impl StoreOption {
+    /// Returns it as it is typed, after a space.
+    pub fn typed(&self) -> String {
+        let remote = self.remote.as_ref();
+        let remote = remote.map_or_else(String::new, |remote| format!(" --remote {remote}"));
+        format!(" --store {PREFIX}{}{remote}", self.branch)
+    }
+}
+
+fn store(args: StoreArgs) -> Option<StoreOption> {
+    let StoreArgs { store, remote } = args;
+    store.map(|branch| StoreOption { branch, remote })
+}
+
 /// A `plan`.
 #[derive(Debug)]
 pub struct PlanRequest {
@@ -138,6 +162,8 @@ pub struct PlanRequest {
     pub at: Option<Timestamp>,
     /// Where to write plans.
     pub out: Option<PathBuf>,
+    /// The branch to write plans to.
+    pub store: Option<StoreOption>,
     /// How to print.
     pub format: PlanFormat,
     /// The edit in git instead of the plan.
@@ -161,6 +187,8 @@ pub struct ShowRequest {
     pub comment_key: String,
     /// Where plans are.
     pub folders: Vec<PathBuf>,
+    /// The branch where plans are.
+    pub store: Option<StoreOption>,
 }
 
 /// An `approve`.
@@ -178,6 +206,8 @@ pub struct ApproveRequest {
     pub format: ApproveFormat,
     /// Where plans are.
     pub folders: Vec<PathBuf>,
+    /// The branch where plans are.
+    pub store: Option<StoreOption>,
 }
 
 /// What an `approve` does.
@@ -373,11 +403,17 @@ fn plan(args: PlanArgs, ambient: &Ambient) -> Result<PlanRequest, CliError> {
         prune,
         at,
         out,
+        store: kept,
         format,
         propose,
         review,
         detailed_exitcode,
     } = args;
+    if propose && kept.store.is_some() {
+        return Err(CliError::usage(
+            "`--propose` prints an edit and no plan that `--store` could keep",
+        ));
+    }
     super::review::refuse_paths(&review, &ambient.cwd)?;
     let work = work(scope, &prune, ambient)?;
     let options = PlanOptions {
@@ -390,6 +426,7 @@ fn plan(args: PlanArgs, ambient: &Ambient) -> Result<PlanRequest, CliError> {
         options,
         at,
         out,
+        store: store(kept),
         format,
         propose,
         review,
@@ -406,6 +443,7 @@ fn show(args: ShowArgs, folders: Vec<PathBuf>) -> Result<ShowRequest, CliError> 
         contact,
         comment_key,
         dir: _,
+        store: kept,
     } = args;
     if notice && matches!(format, PlanFormat::Json | PlanFormat::Html) {
         return Err(CliError::usage(
@@ -419,6 +457,7 @@ fn show(args: ShowArgs, folders: Vec<PathBuf>) -> Result<ShowRequest, CliError> 
         notice: notice.then_some(Notice { start, contact }),
         comment_key: comment_key.unwrap_or_default(),
         folders,
+        store: store(kept),
     })
 }
 
@@ -439,6 +478,7 @@ fn approve(
         policy_from,
         format,
         dir: _,
+        store: kept,
     } = args;
     if expires == Some(0) {
         return Err(CliError::usage("`--expires` is no time at all"));
@@ -470,6 +510,7 @@ fn approve(
         },
         format,
         folders,
+        store: store(kept),
     })
 }
 

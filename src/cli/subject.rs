@@ -1,5 +1,6 @@
 //! The plan that a command is about, its directory, and both sides of its cluster.
 
+use super::branch::{self, Reach};
 use super::error::CliError;
 use super::request::PlanScope;
 use super::session::Session;
@@ -12,10 +13,12 @@ use crate::pipeline::{
     ClusterRequest, LiveSource, Loaded, PlanOptions, RunOptions, Scope, plan_cluster, run, select,
 };
 use crate::render::WorkerMode;
+use crate::store::branch::BranchStore;
 use crate::store::{self, Stored};
 use stairway_core::model::Digest;
 use stairway_core::plan::wire::{Action, ClusterError, Plan};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::Duration;
 
 /// A plan that was opened by name.
@@ -25,6 +28,8 @@ pub(crate) struct Subject {
     pub(crate) plan: Plan,
     /// Its directory: journal, approvals, observation.
     pub(crate) dir: PathBuf,
+    /// The branch on which it is published, if it is.
+    pub(crate) store: Option<Rc<BranchStore>>,
 }
 
 /// Both sides of the plan's cluster.
@@ -40,15 +45,49 @@ pub(crate) struct Sides {
 
 impl Subject {
     /// Opens the plan that `scope` names; the name of a run leads to its plan.
-    pub(crate) fn open(session: &Session<'_>, scope: &PlanScope) -> Result<Self, CliError> {
-        let cwd = &session.ambient.cwd;
+    ///
+    /// On a branch it is fetched first; `reach` says whether the remote must answer.
+    pub(crate) fn open(
+        session: &mut Session<'_>,
+        scope: &PlanScope,
+        reach: Reach,
+    ) -> Result<Self, CliError> {
+        let Some(option) = &scope.store else {
+            return Self::open_in(scope, &scope.plan, &session.ambient.cwd, &scope.folders);
+        };
+        let store = branch::open_filled(session, option, reach)?;
+        let named = branch::plain_name(&store, &scope.plan)?;
+        let folder = store.folder().to_path_buf();
+        let mut subject = Self::open_in(scope, &named, &folder, std::slice::from_ref(&folder))?;
+        store.check(&subject.plan.id)?;
+        if reach == Reach::Write {
+            branch::catch_up(session, &store, &subject.plan.id)?;
+        } else if store.is_ahead(&subject.plan.id)? {
+            let (id, option) = (&subject.plan.id, store.option());
+            session.terminal.warn(&format!(
+                "the journal here has events that {} does not have",
+                store.said()
+            ));
+            session.terminal.hint(&format!(
+                "`stairway apply {id}{option} --resume` puts them there"
+            ));
+        }
+        subject.store = Some(store);
+        Ok(subject)
+    }
+
+    fn open_in(
+        scope: &PlanScope,
+        subject: &str,
+        cwd: &Path,
+        folders: &[PathBuf],
+    ) -> Result<Self, CliError> {
         // A run is called `<plan>-r<six hex digits>`.
-        let run_of = scope
-            .plan
+        let run_of = subject
             .rsplit_once("-r")
             .filter(|(_, tail)| tail.len() == 6 && tail.chars().all(|c| c.is_ascii_hexdigit()));
-        let named = run_of.map_or(scope.plan.as_str(), |(plan, _)| plan);
-        let plan = match store::open(named, cwd, &scope.folders)? {
+        let named = run_of.map_or(subject, |(plan, _)| plan);
+        let plan = match store::open(named, cwd, folders)? {
             Stored::Plan(plan) => *plan,
             Stored::Set(set) => match <[Plan; 1]>::try_from(set.clusters) {
                 Ok([plan]) => plan,
@@ -63,8 +102,12 @@ impl Subject {
                 }
             },
         };
-        let dir = crate::approvals::plan_dir(&plan, named, cwd, &scope.folders)?;
-        Ok(Self { plan, dir })
+        let dir = crate::approvals::plan_dir(&plan, named, cwd, folders)?;
+        Ok(Self {
+            plan,
+            dir,
+            store: None,
+        })
     }
 
     /// Reads both sides of the cluster, as the plan was made from them.

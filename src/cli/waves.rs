@@ -26,8 +26,8 @@ pub(crate) struct Gate {
     wave: Option<String>,
     /// Options that the commands in hints need: the fleet.
     fleet: String,
-    /// The folder of plans, as it is typed.
-    folder: String,
+    /// The folder of plans, as it is typed; none on a branch, which stands with the fleet.
+    folder: Option<String>,
 }
 
 /// A cluster of an earlier wave.
@@ -73,6 +73,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) key: &'a str,
     /// The fleet as it was named, for hints.
     pub(crate) named: Option<&'a Path>,
+    /// The store as it was named, for hints.
+    pub(crate) store: Option<String>,
     /// Where plans are.
     pub(crate) folders: &'a [PathBuf],
     /// The working directory.
@@ -89,10 +91,10 @@ pub(crate) fn gate(asked: &Asked<'_>) -> Result<Gate, CliError> {
     let beside = files::parent_of(&asked.subject.dir);
     let folder = beside.strip_prefix(asked.cwd).unwrap_or(&beside);
     let mut gate = Gate {
-        folder: folder.display().to_string(),
+        folder: (asked.store.is_none()).then(|| folder.display().to_string()),
         fleet: asked.named.map_or_else(String::new, |named| {
             format!(" {}", typed("--fleet", &named.to_string_lossy()))
-        }),
+        }) + asked.store.as_deref().unwrap_or_default(),
         wave: plan.wave.clone(),
         ..Gate::default()
     };
@@ -309,12 +311,12 @@ impl Gate {
     /// Returns what to do first, as a command that can be typed.
     pub(crate) fn hint(&self) -> String {
         let fleet = &self.fleet;
-        let dir = if self.folder == "plans" {
-            String::new()
-        } else {
-            format!(" {}", typed("--dir", &self.folder))
-        };
-        let again = format!("`stairway plan{fleet} {}`", typed("--out", &self.folder));
+        let option = |name: &str, folder: &String| format!(" {}", typed(name, folder));
+        let dir = self.folder.as_ref().filter(|folder| *folder != "plans");
+        let dir = dir.map_or_else(String::new, |folder| option("--dir", folder));
+        let out = self.folder.as_ref();
+        let out = out.map_or_else(String::new, |folder| option("--out", folder));
+        let again = format!("`stairway plan{fleet}{out}`");
         // Without a plan nobody knows what is to be done: that comes before anything else.
         let known = |open: &&Open| !matches!(open.stands, Stands::NoPlan | Stands::NoFolder);
         let first = match self.open.iter().all(|open| known(&open)) {

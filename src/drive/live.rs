@@ -107,6 +107,15 @@ impl Target for WorldTarget {
     }
 }
 
+/// A place besides this disk where events are written, so that others can go on from there.
+pub trait Publish {
+    /// Publishes the journal up to this event, which is durable here. Returns true when it is there.
+    ///
+    /// # Errors
+    /// It is not, and what the event announces must not be done.
+    fn publish(&mut self, event: &Event) -> Result<bool, PortError>;
+}
+
 /// The ports of `apply` and `rollback`.
 pub struct LivePorts<'w> {
     /// The cluster.
@@ -115,6 +124,8 @@ pub struct LivePorts<'w> {
     pub actuator: Box<dyn Actuator + 'w>,
     /// The journal.
     pub journal: JournalFile<RealDisk>,
+    /// Where else events are written.
+    pub elsewhere: Option<Box<dyn Publish + 'w>>,
     /// The cluster's lock, held.
     pub lock: Box<dyn ClusterLock + 'w>,
     /// What the actions' files hold.
@@ -168,7 +179,16 @@ impl Ports for LivePorts<'_> {
             | What::StepFailed { .. }
             | What::Resumed { .. } => {}
         }
-        self.lock.annotate(&self.note).map_err(lost)
+        let is_there = match &mut self.elsewhere {
+            Some(elsewhere) => elsewhere.publish(event)?,
+            None => true,
+        };
+        // The lock remembers what whoever goes on must know of: what is only here, others cannot. The end of a
+        // run is for the plans that follow.
+        if is_there || self.note.ending.is_some() {
+            self.lock.annotate(&self.note).map_err(lost)?;
+        }
+        Ok(())
     }
 
     fn check_lock(&mut self) -> Result<(), PortError> {

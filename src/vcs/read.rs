@@ -192,6 +192,12 @@ pub fn dirty(top: &Path, paths: &[String]) -> Result<Vec<String>, VcsError> {
     Ok(found)
 }
 
+/// Returns the id that git gives to content.
+pub fn content_id(bytes: &[u8]) -> Option<String> {
+    let id = Oid::hash_object(ObjectType::Blob, bytes).ok()?;
+    Some(id.to_string())
+}
+
 /// What differs between a revision and the work tree.
 #[derive(Clone, Debug, Default)]
 pub struct Changes {

@@ -161,7 +161,11 @@ impl Branch<'_> {
     }
 
     /// Returns what a new commit is made upon: the newer one of here and there.
-    fn base(&self, repository: &Repository, there: Option<Oid>) -> Result<Option<Oid>, VcsError> {
+    pub(super) fn base(
+        &self,
+        repository: &Repository,
+        there: Option<Oid>,
+    ) -> Result<Option<Oid>, VcsError> {
         let here = self.local(repository)?;
         let (Some(ours), Some(theirs)) = (here, there) else {
             return Ok(here.or(there));

@@ -181,24 +181,23 @@ pub(super) fn read(
     Ok(Some(blob.content().to_vec()))
 }
 
-/// Returns the regular files below a folder of a tree (all of them for `""`), as paths from the top,
-/// sorted; links and names that are no text are left out.
+/// Returns the regular files below a folder of a tree (all of them for `""`), as paths from the top with
+/// the ids of their content, sorted; links and names that are no text are left out.
 pub(super) fn list(
     repository: &Repository,
     tree: &Tree<'_>,
     folder: &str,
-) -> Result<Vec<String>, VcsError> {
-    let attempt = || format!("Listing `{folder}` of a branch");
-    let wrap = |error: git2::Error| broken(attempt(), &error);
-    let folder = folder.trim_end_matches('/');
+) -> Result<Vec<(String, Oid)>, VcsError> {
+    let wrap = |error: git2::Error| broken(format!("Listing `{folder}` of a branch"), &error);
     let mut pending = Vec::new();
-    if folder.is_empty() {
-        pending.push((String::new(), tree.clone()));
-    } else if let Ok(entry) = tree.get_path(Path::new(folder))
-        && entry.kind() == Some(ObjectType::Tree)
-    {
-        let inner = repository.find_tree(entry.id()).map_err(wrap)?;
-        pending.push((format!("{folder}/"), inner));
+    if let Some(inner) = folder_of(repository, tree, folder)? {
+        let at = folder.trim_end_matches('/');
+        let at = if at.is_empty() {
+            String::new()
+        } else {
+            format!("{at}/")
+        };
+        pending.push((at, inner));
     }
     let mut found = Vec::new();
     while let Some((at, tree)) = pending.pop() {
@@ -215,10 +214,49 @@ pub(super) fn list(
             } else if mode == i32::from(FileMode::Blob)
                 || mode == i32::from(FileMode::BlobExecutable)
             {
-                found.push(path);
+                found.push((path, entry.id()));
             }
         }
     }
     found.sort_unstable();
     Ok(found)
+}
+
+/// Returns the names of the folders right below a folder of a tree, with the ids of their trees.
+pub(super) fn folders(
+    repository: &Repository,
+    tree: &Tree<'_>,
+    folder: &str,
+) -> Result<Vec<(String, Oid)>, VcsError> {
+    let Some(inner) = folder_of(repository, tree, folder)? else {
+        return Ok(Vec::new());
+    };
+    let is_folder = |entry: &git2::TreeEntry<'_>| entry.kind() == Some(ObjectType::Tree);
+    Ok(inner
+        .iter()
+        .filter(is_folder)
+        .filter_map(|entry| Some((entry.name().ok()?.to_owned(), entry.id())))
+        .filter(|(name, _)| super::normal(Path::new(name)).is_some_and(|p| p == Path::new(name)))
+        .collect())
+}
+
+fn folder_of<'r>(
+    repository: &'r Repository,
+    tree: &Tree<'r>,
+    folder: &str,
+) -> Result<Option<Tree<'r>>, VcsError> {
+    let plain = folder.trim_end_matches('/');
+    if plain.is_empty() {
+        return Ok(Some(tree.clone()));
+    }
+    let Ok(entry) = tree.get_path(Path::new(plain)) else {
+        return Ok(None);
+    };
+    if entry.kind() != Some(ObjectType::Tree) {
+        return Ok(None);
+    }
+    repository
+        .find_tree(entry.id())
+        .map(Some)
+        .map_err(|error| broken(format!("Listing `{folder}` of a branch"), &error))
 }

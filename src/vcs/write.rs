@@ -115,11 +115,36 @@ impl Tip<'_> {
     /// # Errors
     /// Git's store cannot be read.
     pub fn list(&self, folder: &str) -> Result<Vec<String>, VcsError> {
+        let found = self.files(folder)?;
+        Ok(found.into_iter().map(|(path, _)| path).collect())
+    }
+
+    /// As [`Tip::list`], each with the id of its content.
+    ///
+    /// # Errors
+    /// Git's store cannot be read.
+    pub fn files(&self, folder: &str) -> Result<Vec<(String, String)>, VcsError> {
         match &self.tree {
-            Some(tree) => tree::list(self.repository, tree, folder),
+            Some(tree) => tree::list(self.repository, tree, folder).map(in_text),
             None => Ok(Vec::new()),
         }
     }
+
+    /// Returns the folders right below a folder, by name, each with the id of all that is in it.
+    ///
+    /// # Errors
+    /// Git's store cannot be read.
+    pub fn folders(&self, folder: &str) -> Result<Vec<(String, String)>, VcsError> {
+        match &self.tree {
+            Some(tree) => tree::folders(self.repository, tree, folder).map(in_text),
+            None => Ok(Vec::new()),
+        }
+    }
+}
+
+fn in_text(found: Vec<(String, Oid)>) -> Vec<(String, String)> {
+    let text = |(name, id): (String, Oid)| (name, id.to_string());
+    found.into_iter().map(text).collect()
 }
 
 /// One branch to write to.
@@ -174,20 +199,32 @@ impl<'g> Branch<'g> {
         self.remote.as_deref()
     }
 
-    /// Looks at the branch as it is here, or as its remote had it when that was last fetched.
+    /// Looks at the branch: the newer one of what is here and what was last fetched of its remote.
     ///
     /// # Errors
-    /// Git's store cannot be read, or `look` failed.
+    /// Both have commits that the other does not have; git's store cannot be read; or `look` failed.
     pub fn look<T, E: From<VcsError>>(
         &self,
         look: impl FnOnce(&Tip<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         let repository = open(&self.top)?;
-        let id = match self.local(&repository)? {
-            Some(id) => Some(id),
-            None => self.tracked(&repository)?,
-        };
+        let there = self.tracked(&repository)?;
+        let id = self.base(&repository, there)?;
         look(&self.tip(&repository, id)?)
+    }
+
+    /// Looks at a commit of the branch, by its full hash.
+    ///
+    /// # Errors
+    /// There is no such commit, git's store cannot be read, or `look` failed.
+    pub fn look_at<T, E: From<VcsError>>(
+        &self,
+        commit: &str,
+        look: impl FnOnce(&Tip<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let repository = open(&self.top)?;
+        let id = Oid::from_str(commit).map_err(|error| self.failed("Reading", &error))?;
+        look(&self.tip(&repository, Some(id))?)
     }
 
     /// Makes a commit on the branch of what `make` returns for its tip, and moves the branch to it. When

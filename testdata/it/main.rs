@@ -8,6 +8,7 @@
 mod approve;
 mod ci;
 mod ci_scripts;
+mod branch;
 mod cli;
 mod cluster;
 mod configs;

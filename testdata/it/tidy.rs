@@ -72,6 +72,7 @@ const DOORS: [(&str, &[&str]); 29] = [
             "src/cli/args/drift.rs",
             "src/cli/args/part.rs",
             "src/cli/args/start.rs",
+            "src/cli/args/store.rs",
             "src/cli/args/world.rs",
             "src/cli/commands/man.rs",
             "src/cli/commands/schema.rs",

@@ -1,10 +1,11 @@
 //! `stairway apply`
 
 use crate::approvals::{OwnerPolicy, PolicySource};
+use crate::cli::branch::Reach;
 use crate::cli::carry::{Carried, Carry, digest_start, exit_of, face, hint_for};
 use crate::cli::error::CliError;
 use crate::cli::exit_code;
-use crate::cli::request::{ApplyRequest, PlanScope, RunManner};
+use crate::cli::request::{ApplyRequest, PlanScope, RunManner, StoreOption};
 use crate::cli::session::Session;
 use crate::cli::subject::{Sides, Subject, refused};
 use crate::cli::waves::{self, Asked, Gate};
@@ -23,7 +24,7 @@ use stairway_core::verify::health_of;
 /// # Errors
 /// There is no such plan, or something speaks against it before anything was done.
 pub(crate) fn run(session: &mut Session<'_>, request: &ApplyRequest) -> Result<u8, CliError> {
-    let subject = Subject::open(session, &request.scope)?;
+    let subject = Subject::open(session, &request.scope, Reach::Write)?;
     if let Err(refusal) = check_plan(&subject.plan) {
         let held_back = matches!(refusal, Refusal::Nothing { .. });
         let error = CliError::from(refusal);
@@ -78,7 +79,7 @@ pub(crate) fn run(session: &mut Session<'_>, request: &ApplyRequest) -> Result<u
         asked: &request.manner,
         resume: request.resume,
         adopt: request.adopt,
-        fleet: request.scope.fleet.clone(),
+        options: fleet_option(&request.scope),
         overridden: skipped,
         takes_back: None,
     };
@@ -110,20 +111,23 @@ fn gate_of(
         fleet: policy.fleet(),
         key: &sides.key,
         named: request.scope.fleet.as_deref(),
+        store: request.scope.store.as_ref().map(StoreOption::typed),
         folders: &request.scope.folders,
         cwd: &session.ambient.cwd,
     })
 }
 
-/// The fleet as it was named, for commands in hints.
+/// The fleet and the store as they were named, for commands in hints.
 pub(super) fn fleet_option(scope: &PlanScope) -> String {
     let named = scope.fleet.as_ref();
-    named.map_or_else(String::new, |file| format!(" --fleet {}", file.display()))
+    let fleet = named.map_or_else(String::new, |file| format!(" --fleet {}", file.display()));
+    let store = scope.store.as_ref().map(StoreOption::typed);
+    format!("{fleet}{}", store.unwrap_or_default())
 }
 
 /// Says what to do next.
 pub(super) fn tell(session: &mut Session<'_>, how: How, plan: &Plan, scope: &PlanScope) {
-    if let Some(hint) = hint_for(how, plan, scope.fleet.as_deref()) {
+    if let Some(hint) = hint_for(how, plan, &fleet_option(scope)) {
         session.terminal.hint(&hint);
     }
 }

@@ -3,11 +3,13 @@
 use crate::approvals::{self, ApprovalsError, OwnerPolicy, SIGNATURE_ENDING, SIGNED_BYTES_MAX};
 use crate::cli::ambient::Ambient;
 use crate::cli::args::ApproveFormat;
+use crate::cli::branch::{self, Reach};
 use crate::cli::error::CliError;
 use crate::cli::exit_code;
 use crate::cli::request::{ApproveAct, ApproveRequest};
 use crate::cli::session::Session;
 use crate::files;
+use crate::store::branch::{BranchStore, Told};
 use crate::store::{self, Stored};
 use serde::Serialize;
 use stairway_core::approve::{
@@ -42,7 +44,15 @@ struct Case {
 /// # Errors
 /// There is no such plan, it cannot be approved, or the signature would not count.
 pub(crate) fn run(session: &mut Session<'_>, request: &ApproveRequest) -> Result<u8, CliError> {
-    let mut cases = cases(session, request)?;
+    let reach = match &request.act {
+        ApproveAct::Statement { .. } => Reach::Read,
+        ApproveAct::Sign { .. } | ApproveAct::Import { .. } => Reach::Write,
+    };
+    let store = match &request.store {
+        Some(option) => Some(branch::open_filled(session, option, reach)?),
+        None => None,
+    };
+    let mut cases = cases(session, request, store.as_deref())?;
     match &request.act {
         ApproveAct::Statement { key, signer, kind } => {
             let statement = match cases.as_slice() {
@@ -94,14 +104,63 @@ pub(crate) fn run(session: &mut Session<'_>, request: &ApproveRequest) -> Result
             keep(session, case, signed)?;
         }
     }
+    if let Some(store) = store {
+        publish(session, &store, &cases)?;
+    }
     show(session, request, &cases)?;
     Ok(exit_code::DONE)
 }
 
+/// Publishes what was signed. A signature that others cannot see is none, so it does not stay here either.
+fn publish(session: &mut Session<'_>, store: &BranchStore, cases: &[Case]) -> Result<(), CliError> {
+    let written = || cases.iter().filter(|case| case.written.is_some());
+    let ids: Vec<String> = written().map(|case| case.plan.id.clone()).collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let told = Told {
+        subject: match ids.as_slice() {
+            [one] => format!("{one}: signed"),
+            several => format!("{} plans: signed", several.len()),
+        },
+        trailers: Vec::new(),
+    };
+    match store.publish(&ids, false, &told, session.ambient.now) {
+        Ok(_) => {
+            let line = format!("Put the signature on {}", store.said());
+            session.terminal.say(&line);
+            Ok(())
+        }
+        Err(error) => {
+            for path in written().filter_map(|case| case.written.as_ref()) {
+                let signature = format!("{}{SIGNATURE_ENDING}", path.display());
+                files::remove(path)?;
+                files::remove(Path::new(&signature))?;
+            }
+            Err(error.into())
+        }
+    }
+}
+
 /// Reads the plans and what their approvals depend on. Of a set, those that cannot run are left out.
-fn cases(session: &mut Session<'_>, request: &ApproveRequest) -> Result<Vec<Case>, CliError> {
-    let cwd = &session.ambient.cwd;
-    let stored = store::open(&request.plan, cwd, &request.folders)?;
+fn cases(
+    session: &mut Session<'_>,
+    request: &ApproveRequest,
+    branch: Option<&BranchStore>,
+) -> Result<Vec<Case>, CliError> {
+    let (named, cwd, folders) = match branch {
+        None => (
+            request.plan.clone(),
+            session.ambient.cwd.clone(),
+            request.folders.clone(),
+        ),
+        Some(branch) => {
+            let folder = branch.folder().to_path_buf();
+            let named = branch::plain_name(branch, &request.plan)?;
+            (named, folder.clone(), vec![folder])
+        }
+    };
+    let stored = store::open(&named, &cwd, &folders)?;
     let (plans, alone) = match stored {
         Stored::Plan(plan) => (vec![*plan], true),
         Stored::Set(set) => (set.clusters, false),
@@ -117,7 +176,7 @@ fn cases(session: &mut Session<'_>, request: &ApproveRequest) -> Result<Vec<Case
             notes.insert(format!("left out: {refusal}"));
             continue;
         }
-        let dir = approvals::plan_dir(&plan, &request.plan, cwd, &request.folders)?;
+        let dir = approvals::plan_dir(&plan, &named, &cwd, &folders)?;
         let (requirements, own) = policy.requirements(&plan)?;
         notes.extend(own);
         let (signed, own) = approvals::read_signed(&dir);

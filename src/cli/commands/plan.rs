@@ -1,18 +1,22 @@
 //! `stairway plan`
 
 use crate::cli::args::{PlanFormat, ReviewArgs};
+use crate::cli::branch::{self, Reach};
 use crate::cli::error::CliError;
 use crate::cli::exit_code;
 use crate::cli::request::PlanRequest;
 use crate::cli::review;
 use crate::cli::session::{Session, Tour, Toured};
 use crate::pipeline::{Loaded, plan_cluster};
+use crate::store::branch::{BranchStore, Told};
 use crate::store::sets::SET_FILE;
 use crate::store::{Kept, PlanFolder, SetDraft, Writer};
 use stairway_core::model::{Observation, canonical_bytes};
 use stairway_core::plan::wire::{ClusterError, Summary};
 use stairway_core::plan::{Planned, exit_facts, lapsed};
 use stairway_core::report::{Sheet, plan_markdown, plan_table, planset_html, planset_markdown};
+use std::path::PathBuf;
+use std::rc::Rc;
 
 /// Plans the way from what is live to what git asks for.
 ///
@@ -28,10 +32,7 @@ pub(crate) fn run(session: &mut Session<'_>, request: &PlanRequest) -> Result<u8
         live: true,
         at: request.at,
     };
-    let out = request
-        .out
-        .as_ref()
-        .map(|out| session.ambient.cwd.join(out));
+    let (store, out) = kept_in(session, request)?;
     let catalog = session.catalog;
     let keep_json = request.format == PlanFormat::Json && !review::needs_plans(&request.review);
     let make = |loaded: &Loaded| {
@@ -45,7 +46,7 @@ pub(crate) fn run(session: &mut Session<'_>, request: &PlanRequest) -> Result<u8
     };
     let writer = out.as_deref().map(Writer::start);
     let mut draft = SetDraft::default();
-    let (mut codes, mut lapsed) = (vec![exit_code::DONE], Vec::new());
+    let (mut codes, mut lapsed, mut ids) = (vec![exit_code::DONE], Vec::new(), Vec::new());
     let toured = session.tour_set(&tour, &make, &mut |name, made: Made| {
         if let (Some(writer), Some(folder)) = (&writer, made.folder) {
             writer.write(folder)?;
@@ -53,6 +54,7 @@ pub(crate) fn run(session: &mut Session<'_>, request: &PlanRequest) -> Result<u8
         codes.extend(made.codes);
         lapsed.extend(made.lapsed.iter().map(|what| format!("{what} (`{name}`)")));
         draft.add(&made.summary);
+        ids.push(made.id);
         draft.clusters.push((name, made.kept));
         Ok(())
     });
@@ -77,11 +79,7 @@ pub(crate) fn run(session: &mut Session<'_>, request: &PlanRequest) -> Result<u8
     }
     let whole = review::whole(&request.review, request.out.as_deref());
     print_set(session, request.format, &request.review, whole, draft)?;
-    if let Some(out) = &request.out {
-        session
-            .terminal
-            .say(&format!("Wrote the plans to {}", out.display()));
-    }
+    tell_kept(session, request, store.as_deref(), &ids)?;
     if request.detailed_exitcode && only_lapsed {
         tell_lapsed(session, &lapsed);
     }
@@ -91,6 +89,66 @@ pub(crate) fn run(session: &mut Session<'_>, request: &PlanRequest) -> Result<u8
         (false, false) => exit_code::DONE,
     })
 }
+
+/// Returns the branch that the plans go to, if any, and the folder in which they are written.
+fn kept_in(
+    session: &mut Session<'_>,
+    request: &PlanRequest,
+) -> Result<(Option<Rc<BranchStore>>, Option<PathBuf>), CliError> {
+    let Some(option) = &request.store else {
+        let named = request.out.as_ref();
+        return Ok((None, named.map(|out| session.ambient.cwd.join(out))));
+    };
+    let store = branch::open(session, option, Reach::Write)?;
+    let folder = store.folder().to_path_buf();
+    Ok((Some(store), Some(folder)))
+}
+
+/// Publishes the plans, where they are to be published, and says where they are.
+fn tell_kept(
+    session: &mut Session<'_>,
+    request: &PlanRequest,
+    store: Option<&BranchStore>,
+    ids: &[String],
+) -> Result<(), CliError> {
+    if let Some(store) = store.filter(|_| !ids.is_empty()) {
+        put(session, store, ids)?;
+    }
+    if let Some(out) = &request.out {
+        session
+            .terminal
+            .say(&format!("Wrote the plans to {}", out.display()));
+    }
+    Ok(())
+}
+
+/// Publishes the plans that were made.
+fn put(session: &mut Session<'_>, store: &BranchStore, ids: &[String]) -> Result<(), CliError> {
+    let told = Told {
+        subject: match ids {
+            [one] => format!("plan: {one}"),
+            several => format!("plan: {} clusters", several.len()),
+        },
+        trailers: ids
+            .iter()
+            .take(TRAILERS_MAX)
+            .map(|id| ("Stairway-Plan".to_owned(), id.clone()))
+            .collect(),
+    };
+    let commit = store.publish(ids, true, &told, session.ambient.now)?;
+    session.terminal.say(&match commit {
+        Some(commit) => format!(
+            "Put the plans on {}: commit {}",
+            store.said(),
+            commit.get(..12).unwrap_or(&commit)
+        ),
+        None => format!("{} has these plans already", store.said()),
+    });
+    Ok(())
+}
+
+/// A message of a commit is read by people; `planset.json` beside it has all.
+const TRAILERS_MAX: usize = 20;
 
 /// More expired decisions than this are a number on stderr; the plans name all.
 const LAPSED_SHOWN: usize = 5;
@@ -128,6 +186,7 @@ fn finish(draft: &mut SetDraft, errors: Vec<ClusterError>, mut codes: Vec<u8>) {
 
 /// One plan in the forms that this run needs, made where the plan is made: in parallel.
 struct Made {
+    id: String,
     kept: Kept,
     folder: Option<PlanFolder>,
     summary: Summary,
@@ -151,12 +210,14 @@ impl Made {
         let summary = planned.plan.summary.clone();
         let codes = exit_code::of_plan(exit_facts(&planned.plan));
         let lapsed = lapsed(&planned.plan).map(str::to_owned).collect();
+        let id = planned.plan.id.clone();
         let kept = if keep_json {
             Kept::Json(json)
         } else {
             Kept::Plan(Box::new(planned.plan))
         };
         Self {
+            id,
             kept,
             folder,
             summary,

@@ -2,6 +2,7 @@
 
 use crate::actuate::StepFiles;
 use crate::cli::args::DiffFormat;
+use crate::cli::branch::Reach;
 use crate::cli::carry::exit_of;
 use crate::cli::error::CliError;
 use crate::cli::exit_code;
@@ -33,7 +34,7 @@ const WORST_MAX: usize = 5;
 /// # Errors
 /// There is no such plan, or nothing is known of its cluster.
 pub(crate) fn run(session: &mut Session<'_>, request: &RehearseRequest) -> Result<u8, CliError> {
-    let subject = Subject::open(session, &request.scope)?;
+    let subject = Subject::open(session, &request.scope, Reach::Read)?;
     check_plan(&subject.plan)?;
     let sides = subject.sides(session, &request.scope)?;
     let files = subject.files(session, &sides)?;

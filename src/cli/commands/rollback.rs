@@ -4,6 +4,7 @@ use super::apply::{fleet_option, let_go, policy, tell};
 use crate::actuate::StepFiles;
 use crate::cli::ambient::Ambient;
 use crate::cli::args::PlanFormat;
+use crate::cli::branch::{self, Reach};
 use crate::cli::carry::{Carried, Carry, digest_start, exit_of};
 use crate::cli::error::CliError;
 use crate::cli::exit_code;
@@ -13,6 +14,7 @@ use crate::cli::subject::{Sides, Subject, refused};
 use crate::drive::How;
 use crate::drive::live::Target as _;
 use crate::drive::target::LiveTarget;
+use crate::store::branch::{BranchError, BranchStore, Told};
 use crate::store::disk::RealDisk;
 use crate::store::journal::JournalFile;
 use crate::store::lock::LockNote;
@@ -21,7 +23,7 @@ use stairway_core::approve::{Confirmation, Requirements};
 use stairway_core::catalog::Catalog;
 use stairway_core::journal::{Ending, Event, Fold, What, fold};
 use stairway_core::model::clusterconfig::Config;
-use stairway_core::model::{Digest, Observation, canonical_bytes};
+use stairway_core::model::{Digest, Observation, Timestamp, canonical_bytes};
 use stairway_core::next::Manner;
 use stairway_core::plan::wire::{Plan, PlanSet};
 use stairway_core::plan::{PlanInput, Undo, undo};
@@ -37,7 +39,7 @@ const PLANS_FOLDER: &str = "plans";
 /// # Errors
 /// There is no run, or something speaks against going back.
 pub(crate) fn run(session: &mut Session<'_>, request: &RollbackRequest) -> Result<u8, CliError> {
-    let subject = Subject::open(session, &request.scope)?;
+    let subject = Subject::open(session, &request.scope, Reach::Write)?;
     let sides = subject.sides(session, &request.scope)?;
     let mut target = sides.target(session, &subject.plan)?;
     let (_, journal) = JournalFile::open(RealDisk, &subject.dir, &subject.plan.digest)?;
@@ -71,13 +73,18 @@ pub(crate) fn run(session: &mut Session<'_>, request: &RollbackRequest) -> Resul
     let out = request
         .out
         .clone()
-        .or_else(|| acts.then(|| PathBuf::from(PLANS_FOLDER)))
+        .or_else(|| acts.then(|| kept_in(&subject)))
         .map(|out| session.ambient.cwd.join(out));
     if let Some(out) = &out {
         let json = canonical_bytes(&way.planned.plan);
         PlanFolder::of(&way.planned, &json, &plan_markdown(&way.planned.plan))
             .with_observation(&observed)
             .write(out)?;
+    }
+    if let (Some(store), true) = (&subject.store, out.is_some()) {
+        let id = &way.planned.plan.id;
+        let subject = format!("{id}: the way back of {}", subject.plan.id);
+        publish(store, id, subject, session.ambient.now)?;
     }
     match (acts, out) {
         (true, Some(out)) => take(session, request, subject, target, way, &out),
@@ -101,6 +108,28 @@ pub(crate) fn run(session: &mut Session<'_>, request: &RollbackRequest) -> Resul
             Ok(exit_code::DONE)
         }
     }
+}
+
+/// Beside the plan that is undone when that is on a branch, else in the usual folder.
+fn kept_in(subject: &Subject) -> PathBuf {
+    match &subject.store {
+        Some(store) => store.folder().to_path_buf(),
+        None => PathBuf::from(PLANS_FOLDER),
+    }
+}
+
+fn publish(
+    store: &BranchStore,
+    id: &str,
+    subject: String,
+    at: Timestamp,
+) -> Result<(), BranchError> {
+    let told = Told {
+        subject,
+        trailers: vec![("Stairway-Plan".to_owned(), id.to_owned())],
+    };
+    store.publish(&[id.to_owned()], false, &told, at)?;
+    Ok(())
 }
 
 /// Nothing is written before it is clear that somebody confirms this very way back.
@@ -241,6 +270,7 @@ fn take(
         subject: Subject {
             dir: out.join(&plan.id),
             plan: plan.clone(),
+            store: undone.store.clone(),
         },
         target,
         files: StepFiles::new(),
@@ -248,13 +278,22 @@ fn take(
         asked: &request.manner,
         resume: false,
         adopt: false,
-        fleet: request.scope.fleet.clone(),
+        options: fleet_option(&request.scope),
         overridden: None,
         takes_back: Some(undone.plan.digest.clone()),
     };
     let mut carried = carry.out(session)?;
     if carried.finish.how == How::Done && way.stays.is_empty() {
         close(&undone, &plan, &mut carried)?;
+        if let Some(store) = &undone.store {
+            let (id, now) = (&undone.plan.id, session.ambient.now);
+            let subject = format!("{id}: undone by {}", plan.id);
+            if let Err(error) = publish(store, id, subject, now) {
+                let (why, options) = (error.to_string(), fleet_option(&request.scope));
+                let command = format!("stairway apply {id}{options} --resume");
+                branch::tell_missing(session.terminal, store, &why, &command);
+            }
+        }
     }
     let_go(session, &mut carried);
     tell(session, carried.finish.how, &plan, &request.scope);

@@ -1,6 +1,7 @@
 //! `stairway show`
 
 use crate::cli::args::PlanFormat;
+use crate::cli::branch::{self, Reach};
 use crate::cli::error::CliError;
 use crate::cli::exit_code;
 use crate::cli::request::ShowRequest;
@@ -16,7 +17,15 @@ use stairway_core::report::{
 /// # Errors
 /// There is no such plan, it was changed, or stdout cannot take it.
 pub(crate) fn run(session: &mut Session<'_>, request: &ShowRequest) -> Result<u8, CliError> {
-    let stored = store::open(&request.plan, &session.ambient.cwd, &request.folders)?;
+    let stored = match &request.store {
+        None => store::open(&request.plan, &session.ambient.cwd, &request.folders)?,
+        Some(option) => {
+            let branch = branch::open_filled(session, option, Reach::Read)?;
+            let named = branch::plain_name(&branch, &request.plan)?;
+            let folder = branch.folder().to_path_buf();
+            store::open(&named, &folder, std::slice::from_ref(&folder))?
+        }
+    };
     let look = session.look();
     if let Some(notice) = &request.notice {
         let set = match stored {

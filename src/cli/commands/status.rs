@@ -1,9 +1,10 @@
 //! `stairway status`
 
 use crate::cli::args::DiffFormat;
+use crate::cli::branch::Reach;
 use crate::cli::error::CliError;
 use crate::cli::exit_code;
-use crate::cli::request::StatusRequest;
+use crate::cli::request::{StatusRequest, StoreOption};
 use crate::cli::session::Session;
 use crate::cli::subject::Subject;
 use crate::drive::live::Target as _;
@@ -17,7 +18,7 @@ use stairway_core::report::{LockView, StatusView, status_json, status_table};
 /// # Errors
 /// There is no such plan, or its journal cannot be believed.
 pub(crate) fn run(session: &mut Session<'_>, request: &StatusRequest) -> Result<u8, CliError> {
-    let subject = Subject::open(session, &request.scope)?;
+    let subject = Subject::open(session, &request.scope, Reach::Read)?;
     let (_, journal) = JournalFile::open(RealDisk, &subject.dir, &subject.plan.digest)?;
     let folded = fold(&subject.plan, &journal.events);
     // The journal alone tells enough; the cluster's own clock and lock tell more, where they are known.
@@ -54,6 +55,7 @@ pub(crate) fn run(session: &mut Session<'_>, request: &StatusRequest) -> Result<
         });
     let place = subject.dir.join(JOURNAL_FILE);
     let shown = place.strip_prefix(&session.ambient.cwd).unwrap_or(&place);
+    let options = request.scope.store.as_ref().map(StoreOption::typed);
     let view = StatusView {
         plan: &subject.plan,
         fold: &folded,
@@ -61,6 +63,7 @@ pub(crate) fn run(session: &mut Session<'_>, request: &StatusRequest) -> Result<
         torn: journal.torn.as_ref(),
         lock,
         journal: Some(shown.display().to_string()),
+        options: options.unwrap_or_default(),
     };
     match request.format {
         DiffFormat::Table => {

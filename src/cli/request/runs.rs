@@ -1,6 +1,6 @@
 //! `stairway apply`, `status`, `rollback` and `rehearse`, checked.
 
-use super::{PLANS_FOLDER, pairs};
+use super::{PLANS_FOLDER, StoreOption, pairs, store};
 use crate::cli::ambient::Ambient;
 use crate::cli::args::{
     ApplyArgs, DiffFormat, PlanFormat, PlanScopeArgs, RehearseArgs, RollbackArgs, RunArgs,
@@ -18,6 +18,8 @@ pub struct PlanScope {
     pub plan: String,
     /// Where plans are.
     pub folders: Vec<PathBuf>,
+    /// The branch where plans are.
+    pub store: Option<StoreOption>,
     /// The fleet file.
     pub fleet: Option<PathBuf>,
     /// The config.
@@ -105,6 +107,7 @@ fn scope(args: PlanScopeArgs, ambient: &Ambient) -> Result<PlanScope, CliError> 
     let PlanScopeArgs {
         plan,
         dir,
+        store: kept,
         fleet,
         config,
         live,
@@ -116,6 +119,7 @@ fn scope(args: PlanScopeArgs, ambient: &Ambient) -> Result<PlanScope, CliError> 
     Ok(PlanScope {
         plan,
         folders: vec![ambient.cwd.join(folder)],
+        store: store(kept),
         fleet,
         config,
         live,

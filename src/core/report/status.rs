@@ -36,6 +36,8 @@ pub struct StatusView<'v> {
     pub lock: Option<LockView>,
     /// Where the journal is, as it may be shown.
     pub journal: Option<String>,
+    /// Options that the commands need, each after a space: where the plan is kept.
+    pub options: String,
 }
 
 /// Who holds a cluster's lock.
@@ -113,6 +115,7 @@ pub fn status_json(view: &StatusView<'_>) -> Value {
         torn,
         lock,
         journal,
+        options: _,
     } = view;
     let state = RunState::of(fold);
     let current = fold
@@ -609,7 +612,7 @@ fn note(view: &StatusView<'_>, row: &Row<'_>, same_day: bool) -> String {
         (StepPhase::Failed { why, .. }, _) => with_claim(why, row.fold.claim.as_ref()),
         (StepPhase::NotStarted, StepState::InDoubt) => format!(
             "nobody knows whether it happened; `{}` looks",
-            resume(view.plan)
+            resume(view.plan, &view.options)
         ),
         (_, StepState::Paused) => paused_note(view),
         (StepPhase::NotStarted, _) => String::new(),
@@ -624,7 +627,7 @@ fn note(view: &StatusView<'_>, row: &Row<'_>, same_day: bool) -> String {
                 format!(
                     "{action}intended at {}, nobody knows whether it happened; `{}` looks",
                     moment(*at, same_day),
-                    resume(view.plan)
+                    resume(view.plan, &view.options)
                 )
             }
         }
@@ -702,7 +705,7 @@ fn ending(view: &StatusView<'_>, page: &mut Page) {
         page.line(line);
     };
     if is_alive(view) {
-        let look_again = format!("stairway status {}", view.plan.id);
+        let look_again = format!("stairway status {}{}", view.plan.id, view.options);
         command("Look again:", &look_again);
     }
     if let Some(text) = go_on(view) {
@@ -726,8 +729,8 @@ fn confirm(plan: &Plan) -> String {
     digest.chars().take(DIGITS_CONFIRM).collect()
 }
 
-fn resume(plan: &Plan) -> String {
-    format!("stairway apply {} --resume", plan.id)
+fn resume(plan: &Plan, options: &str) -> String {
+    format!("stairway apply {}{options} --resume", plan.id)
 }
 
 /// Returns the command that begins or goes on; none when there is nothing to go on with.
@@ -738,14 +741,17 @@ fn go_on(view: &StatusView<'_>) -> Option<String> {
     }
     match RunState::of(view.fold) {
         RunState::NotStarted => Some(format!(
-            "stairway apply {} --approve={}",
+            "stairway apply {}{} --approve={}",
             plan.id,
+            view.options,
             confirm(plan)
         )),
         RunState::RunningOrKilled if is_alive(view) => None,
-        RunState::RunningOrKilled | RunState::Paused | RunState::Stopped => {
-            Some(format!("{} --approve={}", resume(plan), confirm(plan)))
-        }
+        RunState::RunningOrKilled | RunState::Paused | RunState::Stopped => Some(format!(
+            "{} --approve={}",
+            resume(plan, &view.options),
+            confirm(plan)
+        )),
         RunState::Done | RunState::RolledBack => None,
     }
 }
@@ -755,7 +761,10 @@ fn go_back(view: &StatusView<'_>) -> Option<String> {
     match RunState::of(view.fold) {
         RunState::RunningOrKilled if is_alive(view) => None,
         RunState::RunningOrKilled | RunState::Paused | RunState::Stopped if view.fold.touched() => {
-            Some(format!("stairway rollback {}", view.plan.id))
+            Some(format!(
+                "stairway rollback {}{}",
+                view.plan.id, view.options
+            ))
         }
         RunState::NotStarted
         | RunState::RunningOrKilled

@@ -142,6 +142,7 @@ fn view<'v>(plan: &'v Plan, fold: &'v Fold, minute: i64) -> StatusView<'v> {
         torn: None,
         lock: None,
         journal: Some(format!("plans/{}/journal.ndjson", plan.id)),
+        options: String::new(),
     }
 }
 
