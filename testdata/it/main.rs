@@ -6,9 +6,9 @@
 )]
 
 mod approve;
+mod branch;
 mod ci;
 mod ci_scripts;
-mod branch;
 mod cli;
 mod cluster;
 mod configs;
