@@ -69,7 +69,6 @@ for form in json yaml; do
     "$(executable generate)" --out "$work/$form" --sizes 1 --form "$form" >/dev/null
 done
 git=$work/fleet/clusters
-recorded=$work/fleet/recorded
 
 say "Rendering, $rounds rounds."
 # The first hundred; fewer when the fleet is smaller.

@@ -1,5 +1,9 @@
 //! What `init` writes: a repository that plans at once, on a world of its own.
 
+mod ci;
+
+pub use ci::{CI_FOLDER, CiHost};
+
 use crate::render;
 use crate::template::Template;
 use serde_json::{Map, Value, json};
@@ -26,7 +30,6 @@ const FLEET: &str = include_str!("../templates/repository/fleet.yaml");
 const README: &str = include_str!("../templates/repository/README.md");
 const IGNORE: &str = include_str!("../templates/repository/gitignore");
 const SIGNERS: &str = include_str!("../templates/repository/allowed_signers");
-const WORKFLOW: &str = include_str!("../templates/repository/plan.yaml");
 
 /// Nodes of a nodegroup that is never empty: enough to move pods between.
 const CORE_NODES: u32 = 2;
@@ -98,21 +101,24 @@ pub fn check_offered(
 }
 
 /// Returns the files of a new repository by path, without the cluster's own ones.
-pub fn repository(name: &str, region: &str) -> BTreeMap<String, String> {
+pub fn repository(name: &str, region: &str, ci: Option<CiHost>) -> BTreeMap<String, String> {
     let fill = |text: &str| text.replace("@NAME@", name).replace("@REGION@", region);
-    BTreeMap::from([
+    let mut files = BTreeMap::from([
         (FLEET_PATH.to_owned(), fill(FLEET)),
         ("README.md".to_owned(), fill(README)),
         (".gitignore".to_owned(), IGNORE.to_owned()),
         (".stairway/allowed_signers".to_owned(), SIGNERS.to_owned()),
-        (
-            ".github/workflows/plan.yaml".to_owned(),
-            WORKFLOW.to_owned(),
-        ),
         ("plans/.gitkeep".to_owned(), String::new()),
         (TEMPLATE_PATH.to_owned(), template_text()),
         (LIBRARY_PATH.to_owned(), LIBRARY.to_owned()),
-    ])
+    ]);
+    let workflows = ci.map(CiHost::files).unwrap_or_default();
+    files.extend(
+        workflows
+            .into_iter()
+            .map(|(path, text)| (path.to_owned(), text.to_owned())),
+    );
+    files
 }
 
 /// Returns the world in which the cluster of a rendered config runs one minor behind what git asks for.
@@ -212,7 +218,7 @@ mod tests {
 
     #[test]
     fn the_files_have_no_placeholder_left() {
-        for (path, text) in repository("reef", "us-west-2") {
+        for (path, text) in repository("reef", "us-west-2", Some(CiHost::Github)) {
             assert!(!text.contains('@') || !text.contains("@NAME@"), "{path}");
             assert!(!text.contains("@REGION@"), "{path}");
         }

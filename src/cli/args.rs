@@ -11,8 +11,8 @@ pub use check::{CheckArgs, CheckFormat, ReviewArgs, SeverityFloor};
 pub use drift::{DriftArgs, DriftFormat};
 pub use part::{MergeArgs, PartArgs};
 pub use start::{
-    InitArgs, InitClusterArgs, InitCommand, RbacRole, TemplateArgs, TemplateCommand,
-    TemplateDiffArgs,
+    CiChoice, CiName, InitArgs, InitClusterArgs, InitCommand, RbacRole, TemplateArgs,
+    TemplateCiArgs, TemplateCommand, TemplateDiffArgs,
 };
 pub use store::StoreArgs;
 pub use world::{ServeArgs, ServeRole, WorldArgs, WorldCommand};

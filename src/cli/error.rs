@@ -157,13 +157,6 @@ impl From<FleetError> for CliError {
     }
 }
 
-impl From<VcsError> for CliError {
-    fn from(error: VcsError) -> Self {
-        let hint = error.hint();
-        Self::user(error.to_string()).maybe_hint(hint)
-    }
-}
-
 impl From<StoreError> for CliError {
     fn from(error: StoreError) -> Self {
         let kind = match &error {

@@ -49,9 +49,18 @@ fn a_new_repository_plans_at_once_and_what_is_printed_can_be_pasted() {
     let run = place.run(&["init", "fleet"]).expect(0);
     let folder = place.work().join("fleet");
     let expected = [
-        ".github/workflows/plan.yaml",
+        ".github/workflows/stairway-apply.yml",
+        ".github/workflows/stairway-drift.yml",
+        ".github/workflows/stairway-plan.yml",
         ".gitignore",
         ".stairway/allowed_signers",
+        ".stairway/ci/README.md",
+        ".stairway/ci/apply.sh",
+        ".stairway/ci/drift.sh",
+        ".stairway/ci/install.sh",
+        ".stairway/ci/kubeconfig.sh",
+        ".stairway/ci/plan.sh",
+        ".stairway/ci/store.sh",
         ".stairway/generated/sandbox.base",
         ".stairway/generated/sandbox.json",
         "README.md",
@@ -476,67 +485,6 @@ fn a_fleet_that_cannot_be_edited_gets_the_entry_to_paste() {
             "--no-entry",
         ])
         .refused(&[1], &["in the way", "clusters/tarn.jsonnet"]);
-}
-
-/// Returns the scripts of a workflow's steps.
-fn scripts(workflow: &serde_json::Value) -> Vec<String> {
-    let steps = workflow["jobs"]["plan"]["steps"].as_array();
-    let steps = steps.expect("steps").iter();
-    steps
-        .filter_map(|step| Some(step["run"].as_str()?.to_owned()))
-        .collect()
-}
-
-#[test]
-fn the_workflow_is_yaml_and_its_commands_plan_a_change() {
-    let place = Place::new();
-    place.run(&["init", "fleet"]).expect(0);
-    let folder = place.work().join("fleet");
-    let text = read(&folder.join(".github/workflows/plan.yaml"));
-    let workflow: serde_json::Value = serde_saphyr::from_str(&text).expect("YAML");
-    let steps = &workflow["jobs"]["plan"]["steps"];
-    assert_eq!(steps[0]["with"]["fetch-depth"], 0);
-    let kept = steps.as_array().and_then(|all| all.last()).expect("steps");
-    let folder_kept = kept["with"]["path"].as_str().expect("a path");
-    for words in [
-        &["init", "-q", "-b", "main"][..],
-        &["add", "-A"],
-        &["commit", "-qm", "begin"],
-    ] {
-        git(&folder, words);
-    }
-    // What actions/checkout leaves: the base as a branch of the remote, the change merged on top.
-    git(&folder, &["update-ref", "refs/remotes/origin/main", "HEAD"]);
-    let config = folder.join("clusters/sandbox.jsonnet");
-    write(&config, &(read(&config) + "// changed\n"));
-    git(&folder, &["commit", "-qam", "change"]);
-    let lines = scripts(&workflow).join("\n");
-    let commands: Vec<&str> = lines
-        .lines()
-        .map(str::trim)
-        .filter(|line| line.starts_with("stairway "))
-        .collect();
-    assert!(!commands.is_empty(), "{lines}");
-    for command in commands {
-        let line = command
-            .replace("\"$BASE\"", "origin/main")
-            .replace("\"$GITHUB_STEP_SUMMARY\"", "summary.md");
-        assert!(!line.contains(['$', '"', '\\']), "cannot be pasted: {line}");
-        let words: Vec<&str> = line.split_whitespace().skip(1).collect();
-        let help = [&words[..], &["--help"]].concat();
-        in_folder(&place, &folder, &help).expect(0);
-        std::fs::create_dir_all(folder.join(folder_kept)).expect("a folder");
-        let planned = in_folder(&place, &folder, &words).expect(0);
-        assert!(planned.stdout.contains("sandbox"), "{}", planned.stdout);
-    }
-    for name in ["planset.json", "comment.md", "findings.sarif"] {
-        let written = read(&folder.join(folder_kept).join(name));
-        assert!(!written.is_empty(), "{name}");
-        if name == "comment.md" {
-            assert!(written.starts_with("<!-- stairway"), "{written}");
-        }
-    }
-    assert!(read(&folder.join("summary.md")).contains("sandbox"));
 }
 
 #[test]

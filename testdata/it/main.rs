@@ -7,6 +7,8 @@
 
 mod approve;
 mod branch;
+mod ci;
+mod ci_scripts;
 mod cli;
 mod cluster;
 mod configs;
@@ -17,6 +19,7 @@ mod explain;
 mod fleet;
 mod fleet_changes;
 mod fleet_parts;
+mod flow;
 mod hostile;
 mod init;
 mod inputs;

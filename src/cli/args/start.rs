@@ -20,6 +20,9 @@ pub struct InitArgs {
     /// The Kubernetes minor that git asks for [default: the newest in standard support today]
     #[arg(long, value_name = "MINOR")]
     pub version: Option<KubeMinor>,
+    /// Whose workflows to write: they plan pull requests, apply what was approved, and look for drift
+    #[arg(long, value_enum, value_name = "HOST", default_value_t = CiChoice::Github)]
+    pub ci: CiChoice,
     /// Leave files that are there already as they are, instead of refusing
     #[arg(long)]
     pub keep_existing: bool,
@@ -29,6 +32,17 @@ pub struct InitArgs {
     /// What else to begin.
     #[command(subcommand)]
     pub command: Option<InitCommand>,
+}
+
+/// Whose workflows a new repository gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CiChoice {
+    /// GitHub Actions.
+    Github,
+    /// GitLab CI.
+    Gitlab,
+    /// Nobody's.
+    None,
 }
 
 /// What else can be begun.
@@ -117,6 +131,33 @@ pub enum TemplateCommand {
     /// maps an IAM role.
     #[command(after_help = TEMPLATE_RBAC_EXAMPLES)]
     Rbac(TemplateRbacArgs),
+    /// Print workflows for CI: plan pull requests, apply what was approved, look for drift
+    ///
+    /// Without FILE it prints a patch for `git apply` with every file that the repository does not have yet;
+    /// those that are there stay as they are, and those that differ are named. With FILE it prints that one.
+    /// `stairway init` writes the same files. How to set them up is in README.md, which is one of them.
+    #[command(after_help = TEMPLATE_CI_EXAMPLES)]
+    Ci(TemplateCiArgs),
+}
+
+/// Arguments of `template ci`.
+#[derive(Debug, Args)]
+pub struct TemplateCiArgs {
+    /// Who runs them
+    #[arg(value_enum, value_name = "HOST")]
+    pub host: CiName,
+    /// Print this file and no patch: its path, or its name
+    #[arg(value_name = "FILE")]
+    pub file: Option<String>,
+}
+
+/// Who runs workflows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CiName {
+    /// GitHub Actions: .github/workflows/stairway-*.yml.
+    Github,
+    /// GitLab CI: .gitlab-ci.yml.
+    Gitlab,
 }
 
 /// Arguments of `template rbac`.
@@ -170,6 +211,7 @@ pub(super) const INIT_EXAMPLES: &str = "\
 Examples:
   stairway init fleet                       a new repository, with a cluster to play with
   stairway init . --name reef --dry-run     what it would write here
+  stairway init fleet --ci gitlab           with workflows for GitLab, not for GitHub
   stairway init cluster lagoon --region ap-southeast-2";
 
 const INIT_CLUSTER_EXAMPLES: &str = "\
@@ -182,7 +224,14 @@ pub(super) const TEMPLATE_EXAMPLES: &str = "\
 Examples:
   stairway template diff openscapes
   stairway template diff --all --exit-code
-  stairway template rbac plan | kubectl --context openscapes apply -f -";
+  stairway template rbac plan | kubectl --context openscapes apply -f -
+  stairway template ci github | git apply";
+
+const TEMPLATE_CI_EXAMPLES: &str = "\
+Examples:
+  stairway template ci github | git apply                adds what is missing
+  stairway template ci github README.md                  how to set it up
+  stairway template ci gitlab plan.sh | diff - .stairway/ci/plan.sh";
 
 const TEMPLATE_RBAC_EXAMPLES: &str = "\
 Examples:

@@ -1,6 +1,6 @@
 //! `stairway init`
 
-use crate::cli::args::{InitArgs, InitCommand};
+use crate::cli::args::{CiChoice, InitArgs, InitCommand};
 use crate::cli::error::CliError;
 use crate::cli::exit_code;
 use crate::cli::session::Session;
@@ -8,7 +8,7 @@ use crate::config::FLEET_NAMES;
 use crate::files::{self, FileError};
 use crate::overlay::Overlay;
 use crate::render::RenderOptions;
-use crate::starter;
+use crate::starter::{self, CiHost};
 use crate::template::{Answers, GeneratedRecord, RECORD_FORMAT, RECORD_KIND, revision_of};
 use serde_json::json;
 use stairway_core::model::Digest;
@@ -116,7 +116,12 @@ fn contents(session: &Session<'_>, request: &InitArgs) -> Result<Files, CliError
     let name = &request.name;
     let text = template.generate(&template.complete(answers.clone())?);
     let config = format!("clusters/{name}.jsonnet");
-    let mut files = starter::repository(name, &request.region);
+    let ci = match request.ci {
+        CiChoice::Github => Some(CiHost::Github),
+        CiChoice::Gitlab => Some(CiHost::Gitlab),
+        CiChoice::None => None,
+    };
+    let mut files = starter::repository(name, &request.region, ci);
     let made = Generated {
         cluster: name,
         config: &config,

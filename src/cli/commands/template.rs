@@ -1,7 +1,9 @@
 //! `stairway template`
 
 use super::init_cluster::{Ground, check_minor, pairs};
-use crate::cli::args::{RbacRole, TemplateArgs, TemplateCommand, TemplateDiffArgs};
+use crate::cli::args::{
+    CiName, RbacRole, TemplateArgs, TemplateCiArgs, TemplateCommand, TemplateDiffArgs,
+};
 use crate::cli::error::CliError;
 use crate::cli::exit_code;
 use crate::cli::session::Session;
@@ -9,6 +11,7 @@ use crate::files;
 use crate::overlay::patch_place;
 use crate::propose::Texts;
 use crate::serve;
+use crate::starter::CiHost;
 use crate::template::{Answers, GeneratedRecord, TEMPLATE_BYTES_MAX, Template, plain, revision_of};
 use serde_json::Value;
 use stairway_core::diff::merge::{Collision, merge};
@@ -18,7 +21,7 @@ use stairway_core::model::Digest;
 /// Lines of a collision that are shown of each side.
 const SHOWN_LINES: usize = 6;
 
-/// Shows what regenerating a config would change, or prints roles.
+/// Shows what regenerating a config would change, or prints roles or workflows.
 ///
 /// # Errors
 /// The config was not generated, or its template cannot be read.
@@ -33,6 +36,7 @@ pub(crate) fn run(session: &mut Session<'_>, request: &TemplateArgs) -> Result<u
             session.terminal.data(text)?;
             return Ok(exit_code::DONE);
         }
+        TemplateCommand::Ci(asked) => return workflows(session, asked),
     };
     let ground = Ground::find(session, request.fleet.as_deref())?;
     let names = match &request.cluster {
@@ -68,6 +72,58 @@ pub(crate) fn run(session: &mut Session<'_>, request: &TemplateArgs) -> Result<u
         (false, true) => exit_code::CHANGES,
         (false, false) => exit_code::DONE,
     })
+}
+
+/// Prints a workflow, or the patch that adds those that the repository does not have.
+///
+/// # Errors
+/// No file of this name is among them.
+fn workflows(session: &mut Session<'_>, request: &TemplateCiArgs) -> Result<u8, CliError> {
+    let host = match request.host {
+        CiName::Github => CiHost::Github,
+        CiName::Gitlab => CiHost::Gitlab,
+    };
+    let files = host.files();
+    if let Some(asked) = &request.file {
+        let named = |path: &str| path == asked || path.rsplit('/').next() == Some(asked.as_str());
+        let found = files.iter().find(|(path, _)| named(path));
+        let (_, text) = found.ok_or_else(|| {
+            let known: Vec<&str> = files.iter().map(|(path, _)| *path).collect();
+            CliError::usage(format!(
+                "There is no `{asked}` among the files for {}",
+                host.word()
+            ))
+            .hint(format!("one of {}", known.join(", ")))
+        })?;
+        session.terminal.data(text)?;
+        return Ok(exit_code::DONE);
+    }
+    let cwd = &session.ambient.cwd;
+    let top = files::repository_top(cwd).unwrap_or_else(|| cwd.clone());
+    let mut made = 0;
+    for (path, text) in files {
+        let full = top.join(path);
+        if files::is_link(&full).is_err() {
+            session.terminal.data(&patch(None, text, path))?;
+            made += 1;
+            continue;
+        }
+        let same = files::read_text(&full, TEMPLATE_BYTES_MAX).is_ok_and(|there| there == text);
+        if !same {
+            session.terminal.warn(&format!(
+                "`{path}` is there already, is not this one, and stays as it is; to compare: `stairway template ci {} {path} | diff - {path}`",
+                host.word()
+            ));
+        }
+    }
+    session.terminal.flush()?;
+    session.terminal.say(&match made {
+        0 => "The repository has all of them".to_owned(),
+        count => format!(
+            "{count} files, for `git apply` at the top of the repository; .stairway/ci/README.md says what to set up"
+        ),
+    });
+    Ok(exit_code::DONE)
 }
 
 /// What regenerating gives.
