@@ -103,6 +103,7 @@ fn fresh(
             name: loaded.name.clone(),
             error: "The live side was not read".to_owned(),
             hint: None,
+            ..ClusterError::default()
         });
     };
     let who = (
@@ -156,6 +157,7 @@ fn eks(loaded: &Loaded) -> Result<&Desired, ClusterError> {
                 loaded.name
             ),
             hint: Some(format!("leave it out with `--exclude {}`", loaded.name)),
+            ..ClusterError::default()
         }),
     }
 }
@@ -166,6 +168,7 @@ fn given(loaded: &Loaded, revision: &str) -> Result<Base, ClusterError> {
         name: loaded.name.clone(),
         error,
         hint,
+        ..ClusterError::default()
     };
     let Some(top) = disk::repository_top(&loaded.origin.root) else {
         let error =

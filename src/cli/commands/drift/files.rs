@@ -81,6 +81,7 @@ pub(super) fn compose(findings: &Findings, before: &Before, shown: &str) -> Comp
                 name: cluster.clone(),
                 error: format!("`{cluster}` cannot be the name of a file"),
                 hint: Some("give the cluster a `name` in the fleet file".to_owned()),
+                ..ClusterError::default()
             });
             continue;
         }
@@ -143,7 +144,8 @@ fn read_all(
                         None => format!("git log -- {shown}"),
                     }
                 )),
-            }),
+..ClusterError::default()
+}),
         }
     }
     previous
