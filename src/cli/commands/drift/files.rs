@@ -144,8 +144,8 @@ fn read_all(
                         None => format!("git log -- {shown}"),
                     }
                 )),
-..ClusterError::default()
-}),
+                ..ClusterError::default()
+            }),
         }
     }
     previous
