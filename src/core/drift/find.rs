@@ -3,7 +3,7 @@
 use super::wire::{LapsedRule, OpenKind, Standing};
 use crate::catalog::{Catalog, SupportTier};
 use crate::diff::Differences;
-use crate::diff::generation::has_phase_out_taint;
+use crate::diff::generation::{PHASE_OUT_TAINT, has_phase_out_taint};
 use crate::model::{Observation, Timestamp};
 use crate::plan::wire::{DifferenceClass, Waived};
 use crate::policy::limits::rollback_deadline;
@@ -278,7 +278,14 @@ fn under_way(differences: &Differences, observed: &Observation) -> Vec<Under> {
         let name = &group.name;
         let outgoing = matching.outgoing.get(name);
         let half_done = matching.half_done.get(name);
-        let what = if has_phase_out_taint(group) {
+        // EKS keeps the taints of managed groups; of others only the nodes tell.
+        let mut nodes = observed.nodes.items().iter();
+        let tainted = has_phase_out_taint(group)
+            || nodes.any(|node| {
+                node.nodegroup.as_deref() == Some(name)
+                    && node.taints.iter().any(|key| key == PHASE_OUT_TAINT)
+            });
+        let what = if tainted {
             OpenKind::PhaseOut
         } else if outgoing.is_some() {
             OpenKind::Swap
