@@ -4,7 +4,7 @@ use super::apply::{let_go, policy, tell};
 use crate::actuate::StepFiles;
 use crate::cli::ambient::Ambient;
 use crate::cli::args::PlanFormat;
-use crate::cli::branch::{self, Reach};
+use crate::cli::branch::{self, Missing, Reach};
 use crate::cli::carry::{Carried, Carry, digest_start, exit_of};
 use crate::cli::error::CliError;
 use crate::cli::exit_code;
@@ -51,18 +51,7 @@ pub(crate) fn run(session: &mut Session<'_>, request: &RollbackRequest) -> Resul
         ))
     })?;
     let way = way_back(&subject, &sides, &folded, &observed, session.catalog)?;
-    if let Some(fault) = way
-        .planned
-        .plan
-        .findings
-        .iter()
-        .find(|f| f.code == "STW-AUDIT")
-    {
-        return Err(refused(format!(
-            "Planning the way back of `{}` failed: {}",
-            subject.plan.id, fault.message
-        )));
-    }
+    sound(&subject, &way)?;
     show(session, request, &way)?;
     if way.planned.plan.steps.is_empty() {
         session
@@ -111,6 +100,18 @@ pub(crate) fn run(session: &mut Session<'_>, request: &RollbackRequest) -> Resul
             Ok(exit_code::DONE)
         }
     }
+}
+
+/// A way back that the audit refuses is shown to nobody as one.
+fn sound(subject: &Subject, way: &Undo) -> Result<(), CliError> {
+    let findings = &way.planned.plan.findings;
+    let fault = findings.iter().find(|f| f.code == "STW-AUDIT");
+    fault.map_or(Ok(()), |fault| {
+        Err(refused(format!(
+            "Planning the way back of `{}` failed: {}",
+            subject.plan.id, fault.message
+        )))
+    })
 }
 
 /// Beside the plan that is undone when that is on a branch, else in the usual folder.
@@ -301,9 +302,12 @@ fn take(
             let (id, now) = (&undone.plan.id, session.ambient.now);
             let subject = format!("{id}: undone by {}", plan.id);
             if let Err(error) = publish(store, id, subject, now) {
-                let (why, words) = (error.to_string(), &undone.words);
-                let command = format!("stairway apply {id}{words} --resume");
-                branch::tell_missing(session.terminal, store, &why, &command);
+                let missing = Missing {
+                    why: error.to_string(),
+                    taken: matches!(error, BranchError::Taken { .. }),
+                };
+                let command = format!("stairway apply {id}{} --resume", undone.words);
+                branch::tell_missing(session.terminal, store, &missing, &command);
             }
         }
     }
