@@ -31,8 +31,9 @@ esac
 
 store=${STAIRWAY_STORE:-branch:stairway/runs}
 plan=$cluster-$(printf '%.12s' "$digest")
-again="stairway apply $plan --store $store --resume --approve=$digest"
-set -- "$plan" --store "$store" --approve="$digest" --policy-from "${STAIRWAY_POLICY_FROM:-origin/main}" --no-input
+policy=${STAIRWAY_POLICY_FROM:-origin/main}
+again="stairway apply $plan --store $store --policy-from $policy --resume --approve=$digest"
+set -- "$plan" --store "$store" --approve="$digest" --policy-from "$policy" --no-input
 case $resume in
   '' | false) ;;
   resume | true) set -- "$@" --resume ;;
@@ -59,7 +60,8 @@ case $code in
   0) tell "**Done**: every step of \`$plan\` was seen to be done." ;;
   4) tell "**Stopped part-way.** The journal on \`$store\` says where and why: \`stairway status $plan --store $store\`" \
       "Go on: run this again with resume, or \`$again\`" "Go back: \`stairway rollback $plan --store $store\`" ;;
-  5) tell "**Refused**: nothing was done. The log says why: approval, a plan that is stale, identity, lock or window." ;;
+  5) tell "**Refused**: nothing was done. The log says why: approval, a plan that is stale, identity, lock or window." \
+      "Approve: \`stairway approve $plan --store $store --policy-from $policy --key FILE\`" ;;
   7) tell "**Paused by plan**: \`stairway status $plan --store $store\` says until when." \
       "Go on: run this again with resume, or \`$again\`" ;;
   *) tell "**Ended with exit code $code.** What was done is in the journal: \`stairway status $plan --store $store\`" \
