@@ -160,7 +160,7 @@ fn no_text_of_somebody_is_put_into_a_script() {
                         let before = &script[..*at];
                         // Inside of double quotes: an odd number of them stands before it on its line.
                         let line = before.rsplit('\n').next().unwrap_or_default();
-                        line.matches('"').count() % 2 == 0
+                        line.matches('"').count().is_multiple_of(2)
                     })
                     .count();
                 assert_eq!(bare, 0, "{name}: ${variable} is not quoted in {script}");
