@@ -7,7 +7,7 @@ use super::progress::Progress;
 use super::request::Work;
 use super::terminal::Terminal;
 use crate::eksctl_schema::EksctlSchema;
-use crate::pipeline::{ClusterRequest, Loaded, Note, Part, Report, RunOptions, Scope, run, select};
+use crate::pipeline::{ClusterRequest, Loaded, Note, Part, RunOptions, Scope, run, select};
 use stairway_core::catalog::Catalog;
 use stairway_core::model::Timestamp;
 use stairway_core::plan::wire::{ClusterError, Partial};
@@ -148,16 +148,13 @@ impl Session<'_> {
             each,
             &|| progress.advance(1),
             &mut |report| {
-                let Report {
-                    name,
-                    outcome,
-                    notes: own,
-                    unread,
-                } = report;
-                toured.unread.extend(unread.map(|why| (name.clone(), why)));
-                notes.extend(own.into_iter().map(|note| (name.clone(), note)));
+                let name = report.name;
+                let unread = report.unread.map(|why| (name.clone(), why));
+                toured.unread.extend(unread);
+                let own = report.notes.into_iter();
+                notes.extend(own.map(|note| (name.clone(), note)));
                 seen.insert(name.clone());
-                match outcome {
+                match report.outcome {
                     Some(Ok(result)) => keep(name, result),
                     Some(Err(error)) => {
                         toured.errors.push(error);

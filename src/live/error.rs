@@ -113,9 +113,8 @@ impl LiveError {
     /// Returns why, in few words that are the same every time: without names, addresses and clocks.
     pub const fn in_short(&self) -> &'static str {
         match self {
-            Self::Unreadable(_) => "its file cannot be read",
-            Self::Unparsable(_)
-            | Self::WrongKind { .. }
+            Self::Unreadable(_) | Self::Unparsable(_) => "its file cannot be read",
+            Self::WrongKind { .. }
             | Self::Format { .. }
             | Self::Shape { .. }
             | Self::Contradiction { .. }

@@ -307,6 +307,13 @@ fn reports_are_committed_only_when_they_change() {
     // The work tree knows nothing of it.
     assert!(!grove.place.work().join("drift").exists());
     assert_eq!(grove.repository().head().expect("a head").target(), head);
+}
+
+#[test]
+fn without_commit_the_branch_is_what_is_compared_with() {
+    let grove = Grove::new("");
+    grove.by_hand("birch", 7);
+    grove.run(&["--commit", "--at", DAY_1]).expect(0);
     // Without --commit the branch is what is compared with.
     let plain = grove.run(&["--at", DAY_3, "--detailed-exitcode"]).expect(0);
     assert!(
@@ -321,6 +328,7 @@ fn reports_are_committed_only_when_they_change() {
             .stdout
             .starts_with("Drift: 0 new, 1 known, 0 resolved")
     );
+    assert_eq!(grove.commits().len(), 1);
 }
 
 #[test]
@@ -601,7 +609,8 @@ fn earlier_reports_that_cannot_be_used_are_left_alone() {
         std::fs::write(&path, &text).expect("written");
         grove.by_hand("birch", 8);
         let run = grove.run(&line).expect(1);
-        assert!(run.stdout.contains(words), "{words}: {}", run.stdout);
+        let said: Vec<&str> = run.stdout.split_whitespace().collect();
+        assert!(said.join(" ").contains(words), "{words}: {}", run.stdout);
         assert_eq!(read(&path), text, "{words}: it is not touched");
         // The others go on.
         let other = read(&grove.place.work().join("drift/birch.json"));

@@ -215,9 +215,10 @@ impl Place {
                 })
             }
             DriftKeep::Folder(folder) => {
-                let shown = folder.display().to_string();
+                let shown = folder.strip_prefix(&session.ambient.cwd).unwrap_or(folder);
+                let shown = shown.display().to_string();
                 *composed = compose(findings, &in_folder(folder)?, &shown);
-                write(folder, composed)
+                write(folder, &shown, composed)
             }
             DriftKeep::Branch(remote) => {
                 let at = request.at.unwrap_or(session.ambient.now);
@@ -360,7 +361,7 @@ fn in_folder(folder: &Path) -> Result<Before, CliError> {
     Ok(before)
 }
 
-fn write(folder: &Path, composed: &Composed) -> Result<String, CliError> {
+fn write(folder: &Path, shown: &str, composed: &Composed) -> Result<String, CliError> {
     for (file, bytes) in &composed.entries {
         let path = folder.join(file);
         match bytes {
@@ -368,7 +369,6 @@ fn write(folder: &Path, composed: &Composed) -> Result<String, CliError> {
             None => disk::remove(&path)?,
         }
     }
-    let shown = folder.display();
     Ok(match composed.entries.len() {
         0 => format!("No report in {shown} has changed"),
         1 => format!("Wrote 1 file in {shown}"),

@@ -6,7 +6,7 @@ use crate::cli::error::CliError;
 use crate::cli::exit_code;
 use crate::cli::request::PlanRequest;
 use crate::cli::review;
-use crate::cli::session::{Session, Tour, Toured};
+use crate::cli::session::{Session, Tour};
 use crate::pipeline::{Loaded, plan_cluster};
 use crate::store::branch::{BranchStore, Told};
 use crate::store::sets::SET_FILE;
@@ -59,15 +59,10 @@ pub(crate) fn run(session: &mut Session<'_>, request: &PlanRequest) -> Result<u8
         Ok(())
     });
     let written = writer.map_or(Ok(()), Writer::finish);
-    let Toured {
-        errors,
-        waves,
-        partial,
-        unread: _,
-    } = toured?;
+    let toured = toured?;
     written?;
-    (draft.waves, draft.partial) = (waves, partial);
-    finish(&mut draft, errors, codes);
+    (draft.waves, draft.partial) = (toured.waves, toured.partial);
+    finish(&mut draft, toured.errors, codes);
     let exit = draft.exit;
     let failed = !draft.errors.is_empty();
     let only_lapsed = exit == exit_code::BLOCKED && draft.summary.blocked == 0;

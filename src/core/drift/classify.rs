@@ -48,19 +48,25 @@ pub enum Verdict {
 /// Says who moved, and since which commit git asks for what it asks for.
 pub fn judge(found: &Found, states: &[Asked], horizon: &Horizon) -> (Verdict, Option<GitChange>) {
     let since = value_since(&found.key, states, horizon).cloned();
-    let verdict = match (classify(&found.key, states, horizon), horizon) {
-        (Verdict::Drift | Verdict::Unclassified(_), _) if found.asks_for_latest() => {
-            Verdict::Standing
-        }
-        // A version does not go down by itself: where nothing says that it was applied, live never followed.
-        (Verdict::Drift, Horizon::Root | Horizon::Bounded)
-            if found.takes == DifferenceClass::Upgrade =>
-        {
-            since
-                .clone()
-                .map_or(Verdict::Standing, |change| Verdict::Unapplied(Some(change)))
-        }
-        (verdict, _) => verdict,
+    let latest = found.asks_for_latest();
+    // Neither a version goes down by itself nor a group back to an older generation: where nothing says
+    // that it was applied, live never followed.
+    let unreached = (found.takes == DifferenceClass::Upgrade || found.other_generation)
+        && match horizon {
+            Horizon::Root | Horizon::Bounded => true,
+            Horizon::Base | Horizon::Cut(_) => false,
+        };
+    let verdict = match classify(&found.key, states, horizon) {
+        Verdict::Both(change) if latest || unreached => Verdict::Unapplied(change),
+        Verdict::Drift | Verdict::Unclassified(_) if latest => Verdict::Standing,
+        Verdict::Drift if unreached => since
+            .clone()
+            .map_or(Verdict::Standing, |change| Verdict::Unapplied(Some(change))),
+        verdict @ (Verdict::Drift
+        | Verdict::Both(_)
+        | Verdict::Unapplied(_)
+        | Verdict::Standing
+        | Verdict::Unclassified(_)) => verdict,
     };
     (verdict, since)
 }

@@ -3,7 +3,7 @@
 use super::wire::{LapsedRule, OpenKind, Standing};
 use crate::catalog::{Catalog, SupportTier};
 use crate::diff::Differences;
-use crate::diff::generation::has_phase_out_taint;
+use crate::diff::generation::{PHASE_OUT_TAINT, has_phase_out_taint};
 use crate::model::{Observation, Timestamp};
 use crate::plan::wire::{DifferenceClass, Waived};
 use crate::policy::limits::rollback_deadline;
@@ -37,6 +37,8 @@ pub struct Found {
     pub ignored: Option<Waived>,
     /// Named in `prune`.
     pub prune: bool,
+    /// True for a group of which git asks for another generation than the one that runs.
+    pub other_generation: bool,
 }
 
 /// A replacement under way, before anybody knows since when.
@@ -154,6 +156,11 @@ pub fn seen(
         .keys()
         .map(|name| format!("nodegroup {name}"))
         .collect();
+    let groups = differences.groups.iter();
+    let replaced: BTreeSet<String> = groups
+        .filter(|(_, group)| group.new_generation)
+        .map(|(git, _)| format!("nodegroup {git}"))
+        .collect();
     for difference in &differences.list {
         let (subject, field) = (&difference.subject, &difference.field);
         let anchor = anchors.get(subject).unwrap_or(subject).clone();
@@ -180,6 +187,7 @@ pub fn seen(
             live: difference.live.clone(),
             ignored: difference.ignored.clone(),
             prune: undeclared && is_pruned(settings, subject),
+            other_generation: replaced.contains(subject),
         });
     }
     result.unread.sort();
@@ -270,7 +278,14 @@ fn under_way(differences: &Differences, observed: &Observation) -> Vec<Under> {
         let name = &group.name;
         let outgoing = matching.outgoing.get(name);
         let half_done = matching.half_done.get(name);
-        let what = if has_phase_out_taint(group) {
+        // EKS keeps the taints of managed groups; of others only the nodes tell.
+        let mut nodes = observed.nodes.items().iter();
+        let tainted = has_phase_out_taint(group)
+            || nodes.any(|node| {
+                node.nodegroup.as_deref() == Some(name)
+                    && node.taints.iter().any(|key| key == PHASE_OUT_TAINT)
+            });
+        let what = if tainted {
             OpenKind::PhaseOut
         } else if outgoing.is_some() {
             OpenKind::Swap

@@ -1,11 +1,15 @@
 use super::wire::{DriftClass, DriftReport, GitChange, OpenKind, ToldBy};
 use super::{
     Asked, Found, Fresh, Horizon, Key, Known, ReadError, Seen, Under, Unseen, Verdict, carry,
-    classify, judge, keep, read_report, value_since,
+    classify, judge, keep, read_report, seen, value_since,
 };
-use crate::model::Timestamp;
+use crate::catalog::Catalog;
+use crate::diff::Differences;
+use crate::model::{Observation, Timestamp};
 use crate::plan::wire::{DifferenceClass, Waived};
+use crate::policy::settings::Settings;
 use proptest::prelude::*;
+use serde_json::json;
 use std::collections::BTreeMap;
 
 fn at(minutes: i64) -> Timestamp {
@@ -56,6 +60,7 @@ fn said(verdict: &Verdict) -> String {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of sentences")]
 fn who_moved_is_told_by_what_git_asked_for_earlier() {
     let shallow = || Horizon::Cut("shallow".to_owned());
     let rows = [
@@ -202,6 +207,7 @@ fn found(live: &str) -> Found {
         live: Some(live.to_owned()),
         ignored: None,
         prune: false,
+        other_generation: false,
     }
 }
 
@@ -252,7 +258,7 @@ fn a_version_that_live_never_reached_is_not_applied() {
             "git went on from another one",
             "5 6",
             Horizon::Root,
-            "both, 0",
+            "unapplied, 0",
         ),
         (
             "nobody knows",
@@ -261,9 +267,16 @@ fn a_version_that_live_never_reached_is_not_applied() {
             "unclassified: shallow",
         ),
     ];
+    let generation = Found {
+        takes: DifferenceClass::Replace,
+        other_generation: true,
+        ..upgrade.clone()
+    };
     for (sentence, git, horizon, expected) in rows {
-        let (verdict, _) = judge(&upgrade, &states(git), &horizon);
-        assert_eq!(said(&verdict), expected, "{sentence}");
+        for one in [&upgrade, &generation] {
+            let (verdict, _) = judge(one, &states(git), &horizon);
+            assert_eq!(said(&verdict), expected, "{sentence}");
+        }
     }
 }
 
@@ -408,6 +421,50 @@ fn what_was_not_read_is_not_resolved() {
     let mut elsewhere = fresh(60, vec![]);
     elsewhere.seen.unseen = vec![Unseen::Subjects("addon ")];
     assert_eq!(carry(&elsewhere, Some(&before.report)).resolved.len(), 1);
+}
+
+#[test]
+fn an_older_generation_is_told_by_what_holds_it() {
+    let observed = |managed: bool, taints: &[&str]| -> Observation {
+        serde_json::from_value(json!({
+            "format_version": 1, "kind": "Observation", "cluster": {"name": "hub"},
+            "nodegroups": [{"name": "nb-a", "managed": managed, "spec": {}, "spec_complete": true}],
+            "nodes": [{"name": "n1", "nodegroup": "nb-a", "taints": taints}, {"name": "n2", "taints": []}],
+            "addons": [],
+        }))
+        .expect("an observation")
+    };
+    let what = |observed: &Observation, outgoing: bool, half_done: bool| {
+        let mut differences = Differences::default();
+        let pair = || ("nb-a".to_owned(), "nb-b".to_owned());
+        differences.matching.outgoing.extend(outgoing.then(pair));
+        differences.matching.half_done.extend(half_done.then(pair));
+        let settings = Settings::default();
+        let found = seen(
+            &differences,
+            observed,
+            &settings,
+            Catalog::embedded(),
+            ("hub", at(0)),
+        );
+        found.under_way.first().map(|under| under.what)
+    };
+    let tainted = observed(false, &["stairway/phase-out"]);
+    let plain = observed(true, &["other"]);
+    assert_eq!(what(&tainted, true, false), Some(OpenKind::PhaseOut));
+    assert_eq!(what(&plain, true, false), Some(OpenKind::Swap));
+    assert_eq!(what(&plain, false, true), Some(OpenKind::HalfDoneSwap));
+    assert_eq!(what(&plain, false, false), None);
+    // The version was not read: nothing of the cluster itself is called resolved.
+    let found = seen(
+        &Differences::default(),
+        &plain,
+        &Settings::default(),
+        Catalog::embedded(),
+        ("hub", at(0)),
+    );
+    assert_eq!(found.unread, ["control plane"]);
+    assert!(found.blind && found.unseen == [Unseen::Subjects("cluster")]);
 }
 
 #[test]

@@ -137,7 +137,11 @@ fn read_all(
                     "Reading the last drift report `{shown}/{file}` failed: {why}; it is left as it is"
                 ),
                 hint: Some(format!(
-                    "`git log -- {shown}/{file}` shows when it was whole; move it away to begin anew"
+                    "`{}/{file}` shows when it was whole; move it away to begin anew",
+                    match shown.split_once(':') {
+                        Some((branch, folder)) => format!("git log {branch} -- {folder}"),
+                        None => format!("git log -- {shown}"),
+                    }
                 )),
             }),
         }

@@ -29,6 +29,7 @@ fn looked(cluster: &str, minutes: i64, live: Option<&str>) -> Looked {
             live: Some(live.to_owned()),
             ignored: None,
             prune: false,
+            other_generation: false,
         })
         .collect();
     Looked::Fresh(Box::new(Fresh {
@@ -52,7 +53,11 @@ fn looked(cluster: &str, minutes: i64, live: Option<&str>) -> Looked {
 fn fleet(minutes: i64, live: Option<&str>) -> Findings {
     let one = |number: usize| match number {
         500 => looked(&name(number), minutes, live),
-        _ => looked(&name(number), minutes, (number % 3 == 0).then_some("9")),
+        _ => looked(
+            &name(number),
+            minutes,
+            number.is_multiple_of(3).then_some("9"),
+        ),
     };
     Findings {
         looked: (0..CLUSTERS).map(one).collect(),

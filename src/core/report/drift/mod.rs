@@ -190,13 +190,7 @@ fn is_latest(item: &DriftItem) -> bool {
 
 /// What it takes to make live agree, and what else is to be known of it.
 fn takes(item: &DriftItem) -> String {
-    let mut words = class_in_words(
-        match item.takes {
-            DifferenceClass::Ignored => DifferenceClass::NotOurs,
-            other => other,
-        },
-        &item.field,
-    );
+    let mut words = class_in_words(item.takes, &item.field);
     if item.prune {
         words.push_str(", to be deleted by `prune`");
     }

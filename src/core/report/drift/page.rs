@@ -30,7 +30,8 @@ pub fn drift_page(report: &DriftReport) -> String {
     if !dates.is_empty() {
         let _ = writeln!(out, "\n{dates}");
     }
-    let groups: [(&str, fn(&DriftItem) -> bool); 3] = [
+    type Holds = fn(&DriftItem) -> bool;
+    let groups: [(&str, Holds); 3] = [
         ("Drift", |item| item.class.is_drift()),
         ("In git and not applied", |item| {
             item.class == DriftClass::Unapplied

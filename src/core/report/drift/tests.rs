@@ -59,6 +59,7 @@ fn day(text: &str) -> Timestamp {
 }
 
 /// A cluster with one of everything.
+#[expect(clippy::too_many_lines, reason = "one of everything")]
 fn busy() -> DriftedCluster {
     let both = DriftItem {
         takes: DifferenceClass::Replace,
