@@ -8,6 +8,7 @@ use super::terminal::Terminal;
 use crate::actuate::Interrupts;
 use crate::drive::live::Publish;
 use crate::drive::{Interrupt, PortError};
+use crate::store::StoreError;
 use crate::store::branch::{BranchError, BranchStore, Told};
 use crate::vcs::VcsError;
 use stairway_core::journal::{Event, What};
@@ -93,6 +94,18 @@ pub(crate) fn plain_name(store: &BranchStore, typed: &str) -> Result<String, Cli
     Ok(name.to_owned())
 }
 
+/// The error of a plan that was looked for on the branch.
+pub(crate) fn not_found(store: &BranchStore, error: StoreError) -> CliError {
+    let StoreError::Missing { subject, .. } = error else {
+        return error.into();
+    };
+    let message = format!("There is no plan `{subject}` on {}", store.said());
+    let (listing, option) = (store.listing(), store.option());
+    CliError::user(message).hint(format!(
+        "`{listing}` lists them; `stairway plan{option}` makes them"
+    ))
+}
+
 /// Puts what is here and not on the branch there, and says so: the end of a run that could not be pushed.
 pub(crate) fn catch_up(
     session: &mut Session<'_>,
@@ -117,6 +130,15 @@ pub(crate) fn catch_up(
     Ok(())
 }
 
+/// Why the branch does not have the last events of a run.
+#[derive(Clone, Debug)]
+pub(crate) struct Missing {
+    /// In words.
+    pub(crate) why: String,
+    /// True when somebody else runs the plan.
+    pub(crate) taken: bool,
+}
+
 /// Publishes the events of one run.
 pub(crate) struct Publishing {
     store: Rc<BranchStore>,
@@ -124,7 +146,7 @@ pub(crate) struct Publishing {
     clock: Box<dyn Fn() -> Timestamp>,
     interrupts: Interrupts,
     /// Why the branch does not have the last events, while it does not.
-    missing: Rc<RefCell<Option<String>>>,
+    missing: Rc<RefCell<Option<Missing>>>,
 }
 
 impl Publishing {
@@ -144,7 +166,7 @@ impl Publishing {
     }
 
     /// Returns where it will be told why the branch lacks the last events.
-    pub(crate) fn missing(&self) -> Rc<RefCell<Option<String>>> {
+    pub(crate) fn missing(&self) -> Rc<RefCell<Option<Missing>>> {
         Rc::clone(&self.missing)
     }
 
@@ -201,7 +223,12 @@ impl Publish for Publishing {
             }
             Err(error) => {
                 let why = error.to_string();
-                self.missing.replace(Some(why.clone()));
+                let taken = matches!(error, BranchError::Taken { .. });
+                let missing = Missing {
+                    why: why.clone(),
+                    taken,
+                };
+                self.missing.replace(Some(missing));
                 match error {
                     _ if !must => Ok(false),
                     BranchError::Taken { .. } => Err(PortError::LockLost(why)),
@@ -219,13 +246,22 @@ impl Publish for Publishing {
 }
 
 /// Says what the branch does not have, at the end of a run.
-pub(crate) fn tell_missing(terminal: &mut Terminal, store: &BranchStore, why: &str, command: &str) {
+pub(crate) fn tell_missing(
+    terminal: &mut Terminal,
+    store: &BranchStore,
+    missing: &Missing,
+    command: &str,
+) {
     terminal.warn(&format!(
-        "{} does not have the last events of this run, which are safe in {}: {why}",
+        "{} does not have the last events of this run, which are safe in {}: {}",
         store.said(),
-        store.folder().display()
+        store.folder().display(),
+        missing.why
     ));
-    terminal.hint(&format!(
-        "when it can be pushed again: `{command}` puts them there"
-    ));
+    // What somebody else wrote there meanwhile counts; `status` tells how the two stand.
+    if !missing.taken {
+        terminal.hint(&format!(
+            "when it can be pushed again: `{command}` puts them there"
+        ));
+    }
 }

@@ -1,7 +1,7 @@
 //! Carries an approved plan out: the lock, the journal, the machine and its real ports.
 
 use super::ambient::Ambient;
-use super::branch::{self, Publishing};
+use super::branch::{self, Missing, Publishing};
 use super::error::CliError;
 use super::exit_code;
 use super::request::RunManner;
@@ -257,13 +257,13 @@ impl Carry<'_> {
                 approved.plan().id,
                 finish.why
             ))
-            .hint(self.hint_of_refusal(missing.as_deref()).unwrap_or_default()));
+            .hint(self.hint_of_refusal(missing.as_ref()).unwrap_or_default()));
         }
         screen.finish(&finish, exit_of(finish.how))?;
-        if let (Some(store), Some(why)) = (&self.subject.store, missing) {
+        if let (Some(store), Some(missing)) = (&self.subject.store, missing) {
             let (id, options) = (&approved.plan().id, &self.options);
             let command = format!("stairway apply {id}{options} --resume");
-            branch::tell_missing(session.terminal, store, &why, &command);
+            branch::tell_missing(session.terminal, store, &missing, &command);
         }
         Ok(finish)
     }
@@ -276,12 +276,17 @@ impl Carry<'_> {
     }
 
     /// A run whose beginning could not be published has begun here, and goes on.
-    fn hint_of_refusal(&self, missing: Option<&str>) -> Option<String> {
+    fn hint_of_refusal(&self, missing: Option<&Missing>) -> Option<String> {
         let (plan, options) = (&self.subject.plan, &self.options);
-        if missing.is_none() {
-            return hint_for(How::Refused, plan, options);
-        }
         let (id, digest) = (&plan.id, digest_start(plan));
+        let Some(missing) = missing else {
+            return hint_for(How::Refused, plan, options);
+        };
+        if missing.taken {
+            return Some(format!(
+                "nothing was done here; `stairway status {id}{options}` tells of theirs"
+            ));
+        }
         Some(format!(
             "nothing was done; when the branch can be pushed: `stairway apply {id}{options} --resume --approve={digest}`"
         ))

@@ -53,12 +53,14 @@ impl Subject {
         reach: Reach,
     ) -> Result<Self, CliError> {
         let Some(option) = &scope.store else {
-            return Self::open_in(scope, &scope.plan, &session.ambient.cwd, &scope.folders);
+            let cwd = &session.ambient.cwd;
+            return Self::open_in(scope, &scope.plan, cwd, &scope.folders, None);
         };
         let store = branch::open_filled(session, option, reach)?;
         let named = branch::plain_name(&store, &scope.plan)?;
         let folder = store.folder().to_path_buf();
-        let mut subject = Self::open_in(scope, &named, &folder, std::slice::from_ref(&folder))?;
+        let folders = std::slice::from_ref(&folder);
+        let mut subject = Self::open_in(scope, &named, &folder, folders, Some(&store))?;
         store.check(&subject.plan.id)?;
         if reach == Reach::Write {
             branch::catch_up(session, &store, &subject.plan.id)?;
@@ -81,13 +83,18 @@ impl Subject {
         subject: &str,
         cwd: &Path,
         folders: &[PathBuf],
+        branch: Option<&BranchStore>,
     ) -> Result<Self, CliError> {
         // A run is called `<plan>-r<six hex digits>`.
         let run_of = subject
             .rsplit_once("-r")
             .filter(|(_, tail)| tail.len() == 6 && tail.chars().all(|c| c.is_ascii_hexdigit()));
         let named = run_of.map_or(subject, |(plan, _)| plan);
-        let plan = match store::open(named, cwd, folders)? {
+        let stored = store::open(named, cwd, folders).map_err(|error| match branch {
+            Some(branch) => branch::not_found(branch, error),
+            None => error.into(),
+        })?;
+        let plan = match stored {
             Stored::Plan(plan) => *plan,
             Stored::Set(set) => match <[Plan; 1]>::try_from(set.clusters) {
                 Ok([plan]) => plan,

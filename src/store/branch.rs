@@ -213,6 +213,13 @@ impl BranchStore {
         }
     }
 
+    /// Returns the command that lists the plans on it.
+    pub fn listing(&self) -> String {
+        let remote = self.remote.as_ref();
+        let start = remote.map_or_else(String::new, |remote| format!("{remote}/"));
+        format!("git ls-tree --name-only {start}{} {PLANS}/", self.name)
+    }
+
     /// Returns it as people say it.
     pub fn said(&self) -> String {
         match &self.remote {

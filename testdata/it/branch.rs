@@ -2,7 +2,7 @@
 
 use crate::approve::{key, signer};
 use crate::runs::{PAUSED, approve};
-use crate::support::{DEMO_FLEET, Place, Run, read, wait_for, wait_for_end, write};
+use crate::support::{DEMO_CLUSTERS, DEMO_FLEET, Place, Run, read, wait_for, wait_for_end, write};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -426,7 +426,11 @@ fn of_two_machines_at_once_one_is_refused() {
         scene.two.work().display()
     );
     scene.before_push("two", 1, &first);
-    let words = ["somebody else works on this plan", "commit", "harbor"];
+    let words = [
+        "somebody else works on this plan",
+        "run-ended",
+        "`stairway status harbor",
+    ];
     scene
         .apply(&scene.two, "harbor", &[])
         .refused(&[REFUSED], &words);
@@ -619,6 +623,12 @@ fn stores_that_cannot_be_are_refused() {
     for (words, code, expected) in rows {
         one(words).refused(&[code], &[expected]);
     }
+}
+
+#[test]
+fn names_that_are_no_plan_of_the_branch_are_refused() {
+    let scene = Scene::unplanned(0, FREE);
+    let one = |words: &[&str]| scene.one.run(words);
     let line = ["plan", "harbor", "--fleet", DEMO_FLEET];
     one(&[&line, STORE.as_slice()].concat()).expect(0);
     for name in ["../../config", "/etc/passwd", ".", "plans/../x"] {
@@ -626,12 +636,42 @@ fn stores_that_cannot_be_are_refused() {
         one(&line).refused(&[USAGE], &["is no plan of"]);
     }
     let line = ["show", "lagoon", "--store", "branch:runs"];
-    one(&line).refused(&[1], &["There is no plan `lagoon`"]);
+    one(&line).refused(
+        &[1],
+        &[
+            "There is no plan `lagoon` on the branch `runs`",
+            "git ls-tree",
+        ],
+    );
     let outside = Place::new();
     let line = ["show", "x", "--store", "branch:runs"];
     outside
         .run(&line)
         .refused(&[1], &["in no git repository", "--out plans"]);
+}
+
+/// Eight jobs at once, in one clone and in another, each planning its own cluster.
+#[test]
+fn eight_processes_that_plan_at_once_lose_nothing() {
+    let scene = Scene::unplanned(0, FREE);
+    let mut children = Vec::new();
+    for (number, cluster) in DEMO_CLUSTERS.into_iter().enumerate() {
+        let place = [&scene.one, &scene.two][number % 2];
+        let line = ["plan", cluster, "--fleet", DEMO_FLEET];
+        let mut command = place.command(&[&line, STORE.as_slice()].concat());
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
+        children.push((cluster, command.spawn().expect("the binary starts")));
+    }
+    for (cluster, child) in children {
+        let output = child.wait_with_output().expect("an end");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{cluster}: {said}");
+    }
+    for cluster in DEMO_CLUSTERS {
+        scene.id(cluster);
+    }
+    let commits = git(&scene.remote(), &["rev-list", "--count", "runs"]);
+    assert_eq!(commits, DEMO_CLUSTERS.len().to_string());
 }
 
 #[test]

@@ -160,7 +160,10 @@ fn cases(
             (named, folder.clone(), vec![folder])
         }
     };
-    let stored = store::open(&named, &cwd, &folders)?;
+    let stored = store::open(&named, &cwd, &folders).map_err(|error| match branch {
+        Some(branch) => branch::not_found(branch, error),
+        None => error.into(),
+    })?;
     let (plans, alone) = match stored {
         Stored::Plan(plan) => (vec![*plan], true),
         Stored::Set(set) => (set.clusters, false),

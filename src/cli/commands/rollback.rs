@@ -4,7 +4,7 @@ use super::apply::{fleet_option, let_go, policy, tell};
 use crate::actuate::StepFiles;
 use crate::cli::ambient::Ambient;
 use crate::cli::args::PlanFormat;
-use crate::cli::branch::{self, Reach};
+use crate::cli::branch::{self, Missing, Reach};
 use crate::cli::carry::{Carried, Carry, digest_start, exit_of};
 use crate::cli::error::CliError;
 use crate::cli::exit_code;
@@ -289,9 +289,13 @@ fn take(
             let (id, now) = (&undone.plan.id, session.ambient.now);
             let subject = format!("{id}: undone by {}", plan.id);
             if let Err(error) = publish(store, id, subject, now) {
-                let (why, options) = (error.to_string(), fleet_option(&request.scope));
+                let missing = Missing {
+                    why: error.to_string(),
+                    taken: matches!(error, BranchError::Taken { .. }),
+                };
+                let options = fleet_option(&request.scope);
                 let command = format!("stairway apply {id}{options} --resume");
-                branch::tell_missing(session.terminal, store, &why, &command);
+                branch::tell_missing(session.terminal, store, &missing, &command);
             }
         }
     }

@@ -23,7 +23,8 @@ pub(crate) fn run(session: &mut Session<'_>, request: &ShowRequest) -> Result<u8
             let branch = branch::open_filled(session, option, Reach::Read)?;
             let named = branch::plain_name(&branch, &request.plan)?;
             let folder = branch.folder().to_path_buf();
-            store::open(&named, &folder, std::slice::from_ref(&folder))?
+            store::open(&named, &folder, std::slice::from_ref(&folder))
+                .map_err(|error| branch::not_found(&branch, error))?
         }
     };
     let look = session.look();

@@ -219,7 +219,7 @@ fn other_plans_and_other_files_are_nobodys_business() {
     let path = pair.bob.folder().join(&other).join("plan.json");
     files::write_atomic(&path, b"{}").unwrap();
     pair.bob
-        .publish(&[other.clone()], false, &Told::default(), AT)
+        .publish(std::slice::from_ref(&other), false, &Told::default(), AT)
         .unwrap()
         .unwrap();
     put(&pair.ann, JOURNAL_FILE, "1\n2\n");
