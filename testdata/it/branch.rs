@@ -428,7 +428,7 @@ fn of_two_machines_at_once_one_is_refused() {
     scene.before_push("two", 1, &first);
     let words = [
         "somebody else works on this plan",
-        "of one <",
+        "run-ended",
         "`stairway status harbor",
     ];
     scene
