@@ -40,6 +40,7 @@ fn the_whole_flow_is_as_its_transcript_says() {
         .nth(1)
         .and_then(|rest| rest.split("```").next())
         .unwrap_or_default();
+    assert!(block.lines().count() > 30, "the README shows the flow");
     let mut printed = text.lines();
     for line in block
         .lines()
