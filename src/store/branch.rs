@@ -548,9 +548,10 @@ fn files_of(tip: &Tip<'_>, id: &str) -> Result<BTreeMap<String, String>, VcsErro
         .collect())
 }
 
-/// Outputs of tools stay where they ran, and so does what is hidden.
+/// Outputs of tools stay where they ran, and so does what is hidden or was moved aside by hand.
 fn is_published(name: &str) -> bool {
-    !name.split('/').any(|part| part.starts_with('.'))
+    !name.ends_with(".aside")
+        && !name.split('/').any(|part| part.starts_with('.'))
         && name.split('/').next() != Some(LOGS_FOLDER)
 }
 

@@ -175,6 +175,13 @@ fn whoever_publishes_second_is_told_who_was_first() {
     );
     assert_eq!(get(&pair.bob, JOURNAL_FILE).unwrap(), "1\n2b\n");
     assert!(error.hint().unwrap().contains("`mv "), "{:?}", error.hint());
+    // The hint: what was moved aside stays here, and the branch's takes its place.
+    files::remove(&pair.bob.folder().join(ID).join(JOURNAL_FILE)).unwrap();
+    put(&pair.bob, "journal.ndjson.aside", "1\n2b\n");
+    fetch(&pair.bob).unwrap();
+    assert_eq!(get(&pair.bob, JOURNAL_FILE).unwrap(), "1\n2a\n");
+    assert_eq!(get(&pair.bob, "journal.ndjson.aside").unwrap(), "1\n2b\n");
+    assert_eq!(publish(&pair.bob).unwrap(), None);
 }
 
 #[test]
