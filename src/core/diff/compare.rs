@@ -413,7 +413,7 @@ fn compare_addon_settings(
         if one == other || other.is_none() {
             continue;
         }
-        let known = live.spec_complete || one.is_some();
+        let known = live.spec_complete && !is_untold(path) || one.is_some();
         let class = match (known, settings_class(path)) {
             (false, _) => DifferenceClass::NotAssessed,
             (true, class) => class,
@@ -431,6 +431,16 @@ fn compare_addon_settings(
                 .push(path.clone());
         }
     }
+}
+
+/// True for what eksctl makes around an add-on and EKS does not tell of it (`DescribeAddon` answers with version, role,
+/// configuration and pod identities): its absence from live says nothing.
+fn is_untold(path: &str) -> bool {
+    let top = path.split('.').next().unwrap_or(path);
+    matches!(
+        top,
+        "attachPolicy" | "attachPolicyARNs" | "wellKnownPolicies" | "permissionsBoundary"
+    )
 }
 
 /// UpdateAddon takes configuration and roles; what eksctl makes around them is left alone.
