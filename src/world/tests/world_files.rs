@@ -76,7 +76,7 @@ fn a_recorded_observation_begins_a_world() {
 #[test]
 fn hostile_files_get_a_sentence() {
     type Edit = fn(&mut Value);
-    let cases: [(Edit, &str); 16] = [
+    let cases: [(Edit, &str); 17] = [
         (|f| f["colour"] = json!("red"), "unknown field `colour`"),
         (
             |f| f["clusters"][0]["colour"] = json!("red"),
