@@ -5,7 +5,7 @@ use super::canaries_typed::{CLUSTER, KUBECONFIG, serve};
 use super::raw::Raw;
 use crate::runs::Scene;
 use crate::served::through_apis;
-use crate::support::{wait_for_end, write};
+use crate::support::{DEMO_FLEET, wait_for_end, write};
 use serde_json::{Value, json};
 use stairway_world::door::{DoorFault, Trouble};
 
@@ -26,7 +26,9 @@ impl Killed {
         let serving = serve(&scene);
         let raw = Raw::open(&scene.place.work().join(KUBECONFIG), CLUSTER);
         std::fs::remove_dir_all(scene.place.work().join("plans")).expect("plans");
-        scene.plan();
+        // The other clusters of the fleet are not served.
+        let line = ["plan", CLUSTER, "--fleet", DEMO_FLEET, "--out", "plans"];
+        scene.place.run(&line).expect(0);
         let mut child = scene.begin(CLUSTER, "effect-returned");
         child.kill().expect("killed");
         let _killed = wait_for_end("the killed run", &mut child);
