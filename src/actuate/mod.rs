@@ -21,7 +21,7 @@ pub mod tools;
 pub mod world;
 
 pub use git::git_tool;
-pub use interrupts::Interrupts;
+pub use interrupts::{HearInterrupt, Interrupts};
 pub use plugin::aws_plugin;
 pub use process::ToolEnvironment;
 

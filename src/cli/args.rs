@@ -633,6 +633,8 @@ On a branch, so that anyone can go on from another clone:
   stairway apply canyon --fleet testdata/demo/fleet.yaml --store branch:runs --approve
   stairway apply canyon --fleet testdata/demo/fleet.yaml --store branch:runs --resume --approve
 
+Ctrl-C stops at the next safe place: what runs ends first. Ctrl-C again stops now.
+
 Exit codes: 0 done, 3 every step is held back, 4 stopped part-way with a journal, 5 refused and
 nothing done, 6 the cluster could not be read and nothing done, 7 paused (bake with --no-wait, phase-out, window), 1 errors.";
 

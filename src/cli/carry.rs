@@ -14,7 +14,7 @@ use crate::actuate::{Interrupts, StepFiles, ToolEnvironment};
 use crate::approvals;
 use crate::drive::live::{LivePorts, Publish, Target as _, Watch};
 use crate::drive::target::LiveTarget;
-use crate::drive::{Finish, How, Machine, PortError, Report, Runner, run};
+use crate::drive::{Finish, How, Interrupt, Machine, PortError, Report, Runner, run};
 use crate::store::StoreError;
 use crate::store::disk::RealDisk;
 use crate::store::journal::JournalFile;
@@ -86,6 +86,11 @@ impl Carry<'_> {
         let now = self.now()?;
         let interrupts = Interrupts::of_process()
             .map_err(|error| CliError::internal(format!("Listening to signals failed: {error}")))?;
+        interrupts.tell(Arc::new(|level| {
+            if level == Interrupt::Once {
+                say("Stopping before the first step: nothing is begun");
+            }
+        }));
         let mut opened = self.open(&hex, &actor, now, interrupts)?;
         let outcome = self.confirmed_run(session, &hex, actor, &mut opened);
         match outcome {
@@ -94,8 +99,7 @@ impl Carry<'_> {
                 lock: Box::new(opened.lock),
             }),
             Err(error) => {
-                // Nothing was done; a lock that cannot be let go of is freed with this process.
-                let _freed_anyway = opened.lock.release();
+                give_back(&mut opened.lock);
                 Err(error)
             }
         }
@@ -129,6 +133,28 @@ impl Carry<'_> {
         let left = lock
             .acquire(&claim)
             .map_err(|error| with_ids(error, &self.subject))?;
+        match self.admitted(left.as_ref()) {
+            Ok((journal, known, fold)) => Ok(Opened {
+                journal,
+                known,
+                fold,
+                lock,
+                left,
+                interrupts,
+            }),
+            Err(error) => {
+                give_back(&mut lock);
+                Err(error)
+            }
+        }
+    }
+
+    /// Reads the journal, and says why the run may not begin or go on by it and by what the lock told.
+    fn admitted(
+        &self,
+        left: Option<&LockContent>,
+    ) -> Result<(JournalFile<RealDisk>, Journal, Fold), CliError> {
+        let plan = &self.subject.plan;
         let (journal, known) = match JournalFile::open(RealDisk, &self.subject.dir, &plan.digest) {
             Ok(opened) => opened,
             Err(StoreError::Journal { .. }) if self.adopt => {
@@ -138,18 +164,11 @@ impl Carry<'_> {
             Err(error) => return Err(error.into()),
         };
         let folded = fold(plan, &known.events);
-        if let Some(left) = &left {
+        if let Some(left) = left {
             self.admitted_by(left, &known)?;
         }
         resumable(&self.subject, &folded, self.resume, self.adopt)?;
-        Ok(Opened {
-            journal,
-            known,
-            fold: folded,
-            lock,
-            left,
-            interrupts,
-        })
+        Ok((journal, known, folded))
     }
 
     fn admitted_by(&self, left: &LockContent, known: &Journal) -> Result<(), CliError> {
@@ -214,6 +233,7 @@ impl Carry<'_> {
             })
             .collect();
         let screen = Screen::start(session.ambient, self.asked.json, faces);
+        opened.interrupts.tell(screen.hears_interrupts());
         let publishing = self.publishing(session, opened);
         let missing = publishing.as_ref().map(Publishing::missing);
         let finish = self.run_on(session, opened, &mut machine, &screen, (tools, publishing));
@@ -538,6 +558,13 @@ fn with_ids(error: LockError, subject: &Subject) -> CliError {
     };
     let hint = shown.hint.as_ref().map(named);
     shown.maybe_hint(hint)
+}
+
+/// Lets go of a lock under which nothing was done: what it told of earlier runs stands there again.
+fn give_back(lock: &mut dyn ClusterLock) {
+    if let Err(error) = lock.release() {
+        say(&format!("{error}; others can take it when it ends"));
+    }
 }
 
 /// Says something while a lock is waited for or kept, from whichever thread does it.

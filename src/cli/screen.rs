@@ -5,7 +5,8 @@
 
 use super::ambient::Ambient;
 use super::progress::{BAR_FULL, Bars, FAINT, GREEN, RED, STRONG, YELLOW};
-use crate::drive::{Finish, How, Report};
+use crate::actuate::HearInterrupt;
+use crate::drive::{Finish, How, Interrupt, Report};
 use serde::Serialize;
 use stairway_core::model::{Timestamp, say_seconds};
 use stairway_core::report::took;
@@ -119,6 +120,12 @@ impl Screen {
         shown.draw();
     }
 
+    /// Returns what shows at once that the operator asked to stop, and what comes of it.
+    pub(crate) fn hears_interrupts(&self) -> HearInterrupt {
+        let shown = Arc::clone(&self.shown);
+        Arc::new(move |level| locked(&shown).interrupted(level))
+    }
+
     /// Shows how the run finished.
     ///
     /// # Errors
@@ -189,6 +196,9 @@ struct Shown {
     /// Real time since the last line.
     since_line: Duration,
     current: Option<Current>,
+    /// True when the operator asked to stop.
+    asked_to_stop: bool,
+    over: bool,
     reader_gone: bool,
     failure: Option<io::Error>,
 }
@@ -223,6 +233,8 @@ impl Shown {
             is_told: false,
             since_line: Duration::ZERO,
             current: None,
+            asked_to_stop: false,
+            over: false,
             reader_gone: false,
             failure: None,
         }
@@ -360,9 +372,37 @@ impl Shown {
         }
     }
 
+    /// Says what comes of the operator's wish to stop.
+    fn interrupted(&mut self, level: Interrupt) {
+        let text = match level {
+            Interrupt::None => return,
+            _ if self.over => return,
+            Interrupt::Once => {
+                self.asked_to_stop = true;
+                let busy = self.current.as_ref().map(|current| current.busy.as_str());
+                until_the_safe_place(busy)
+            }
+            Interrupt::Twice => "Stopping now; what was begun may go on".to_owned(),
+        };
+        match self.form {
+            Form::Bars(_) => {
+                let text = self.paint(YELLOW, &text);
+                self.above(&text);
+            }
+            Form::Lines => self.line(&text),
+            Form::Objects => self.raw(&text),
+        }
+    }
+
     fn finish(&mut self, finish: &Finish, exit: u8) {
         self.clear();
-        let why = bare(&finish.why);
+        self.over = true;
+        let asked = if self.asked_to_stop && finish.how != How::Left {
+            " (the operator had asked to stop)"
+        } else {
+            ""
+        };
+        let why = format!("{}{asked}", bare(&finish.why));
         let (word, color) = how_in_words(finish.how);
         let after = finish
             .resume_after
@@ -470,6 +510,17 @@ impl Shown {
         };
         if self.unicode { mark } else { ascii }
     }
+}
+
+/// Says what ends before the run does, by what it does now.
+fn until_the_safe_place(busy: Option<&str>) -> String {
+    let first = match busy {
+        None => "nothing more is begun".to_owned(),
+        Some(busy) if busy.starts_with('`') => format!("{busy} ends first"),
+        Some(_) => "a wait that only watches ends now, one for what was begun goes on to its end"
+            .to_owned(),
+    };
+    format!("Stopping at the next safe place: {first}; press Ctrl-C again to stop now")
 }
 
 const fn how_in_words(how: How) -> (&'static str, &'static str) {

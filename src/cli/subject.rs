@@ -354,6 +354,14 @@ pub(crate) fn refused(message: impl Into<String>) -> CliError {
 }
 
 impl Sides {
+    /// Returns true when the cluster has a lock that runs take; a file that is no world, and git, have none.
+    pub(crate) const fn has_lock(&self) -> bool {
+        matches!(
+            self.live,
+            LiveSource::World { .. } | LiveSource::Kubernetes(_)
+        )
+    }
+
     /// Returns the cluster as something that a run can act on.
     pub(crate) fn target(
         &self,
@@ -435,7 +443,9 @@ fn through_apis(
 fn cluster_error(error: LiveError) -> CliError {
     let shown = match error.failure() {
         Failure::Unread => CliError::unread(error.to_string()),
-        Failure::Error | Failure::Refused => refused(error.to_string()),
+        // As in every other command: what the user wrote does not work, and nobody refused anything.
+        Failure::Error => CliError::user(error.to_string()),
+        Failure::Refused => refused(error.to_string()),
     };
     shown.maybe_hint(error.hint())
 }

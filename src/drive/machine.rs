@@ -139,6 +139,7 @@ pub struct Machine<'p> {
     shown: Option<usize>,
     waits_for: String,
     interrupted: bool,
+    hurried: bool,
     wall: Option<Timestamp>,
     reports: Vec<Report>,
     chooser: Chooser,
@@ -164,6 +165,7 @@ impl<'p> Machine<'p> {
             shown: None,
             waits_for: String::new(),
             interrupted: false,
+            hurried: false,
             wall: None,
             reports: Vec::new(),
             chooser: next,
@@ -195,6 +197,12 @@ impl<'p> Machine<'p> {
     /// Tells that the operator asked to stop.
     pub const fn interrupt(&mut self) {
         self.interrupted = true;
+    }
+
+    /// Tells that the operator asked to stop once more: what was begun is not waited for any more.
+    pub const fn interrupt_now(&mut self) {
+        self.interrupted = true;
+        self.hurried = true;
     }
 
     fn plan(&self) -> &'p Plan {
@@ -355,6 +363,12 @@ impl<'p> Machine<'p> {
                 action,
                 attempt,
             } => self.intend(now, step, action, attempt),
+            Next::Look { step, .. } if self.hurried => {
+                let id = plan.steps[step].id.clone();
+                let why =
+                    format!("the operator stopped the wait in `{id}`; what it began may go on");
+                self.end(now, How::Left, why, Some(id))
+            }
             Next::Look { seconds, .. } => {
                 self.phase = Phase::Sleeping;
                 Effect::Sleep(seconds)

@@ -10,8 +10,10 @@ use super::ports::{Interrupt, PortError, Ports};
 pub fn run<P: Ports>(machine: &mut Machine<'_>, ports: &mut P) -> Result<Finish, PortError> {
     let mut input = Input::Start;
     loop {
-        if ports.interrupted() > Interrupt::None {
-            machine.interrupt();
+        match ports.interrupted() {
+            Interrupt::None => {}
+            Interrupt::Once => machine.interrupt(),
+            Interrupt::Twice => machine.interrupt_now(),
         }
         let now = ports.now();
         machine.tell_wall(ports.wall());

@@ -69,6 +69,10 @@ pub struct LockHolder {
     pub since: Option<Timestamp>,
     /// For which run; empty before it has a name, and none where that is not told.
     pub run: Option<String>,
+    /// Of whose run the lock tells, where that is not the holder's.
+    pub before: Option<String>,
+    /// The command that frees it, where no id does.
+    pub free: Option<String>,
 }
 
 impl LockHolder {
@@ -77,27 +81,32 @@ impl LockHolder {
             holder: content.holder,
             since: Some(content.acquired_at),
             run: Some(content.run),
+            before: None,
+            free: None,
         }
     }
 
     /// Returns who holds a lease. The id of the lock file is that of a dead process when no process holds the file.
-    fn by_lease(seen: &LeaseSeen, id: &str, held: bool, now: Timestamp) -> Option<Self> {
+    fn by_lease(
+        seen: &LeaseSeen,
+        (id, held): (&str, bool),
+        now: Timestamp,
+        free: &str,
+    ) -> Option<Self> {
         let dead = !held && !id.is_empty() && seen.id() == id;
         let ended = seen.ends().is_some_and(|ends| ends < now);
         if seen.holder.is_empty() || dead || ended {
             return None;
         }
-        match seen
-            .content
-            .clone()
-            .filter(|content| !content.id.is_empty())
-        {
+        match seen.content.clone().filter(|_| !seen.is_strange()) {
             Some(content) => Some(Self::of(content)),
             // Where a name was written over, the time is that of the holder before.
             None => Some(Self {
                 holder: seen.holder.clone(),
-                since: seen.since.filter(|_| seen.content.is_none()),
+                since: seen.since.filter(|_| !seen.written_over),
                 run: None,
+                before: seen.before(),
+                free: Some(free.to_owned()),
             }),
         }
     }
@@ -143,11 +152,12 @@ impl LiveTarget {
         match self {
             Self::World(_) => Ok(LockSeen { left, holder: here }),
             Self::Apis(apis) => {
-                let seen = apis.lease(quiet(), Arc::new(|| false)).read()?;
+                let lease = apis.lease(quiet(), Arc::new(|| false));
+                let (seen, free) = (lease.read()?, lease.free_command());
                 let id = left.as_ref().map_or("", |left| left.id.as_str());
                 let there = seen
                     .as_ref()
-                    .and_then(|seen| LockHolder::by_lease(seen, id, held, (apis.clock)()));
+                    .and_then(|seen| LockHolder::by_lease(seen, (id, held), (apis.clock)(), &free));
                 let left = match (left, seen.and_then(|seen| seen.content)) {
                     (Some(file), Some(lease)) => Some(LockContent::merged(file, lease)),
                     (file, lease) => lease.or(file),
@@ -337,6 +347,7 @@ mod tests {
             renewed: Some(Timestamp::from_unix(renewed)),
             seconds: Some(300),
             content: id.map(content),
+            written_over: id == Some(""),
         }
     }
 
@@ -388,11 +399,16 @@ mod tests {
             ),
         ];
         for (sentence, seen, (id, held), expected) in rows {
-            let holder = LockHolder::by_lease(&seen, id, held, Timestamp::from_unix(NOW));
+            let now = Timestamp::from_unix(NOW);
+            let holder = LockHolder::by_lease(&seen, (id, held), now, "kubectl");
             let expected = expected.map(|(holder, run, since)| LockHolder {
                 holder: holder.to_owned(),
                 since: since.map(Timestamp::from_unix),
                 run: run.map(str::to_owned),
+                before: seen
+                    .written_over
+                    .then(|| "of run run-1 of ana@laptop 7".to_owned()),
+                free: run.is_none().then(|| "kubectl".to_owned()),
             });
             assert_eq!(holder, expected, "{sentence}");
         }

@@ -69,6 +69,37 @@ fn wrong(why: impl Into<String>) -> Wrong {
     }
 }
 
+impl Wrong {
+    fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// What is wrong in an entry is looked at where it stands, unless something better is known.
+    fn or_look(self, context: &str, path: &Path) -> Self {
+        let hint = self.hint.unwrap_or_else(|| {
+            format!(
+                "`kubectl config view --minify --kubeconfig {} --context {}` shows it",
+                word(&path.display().to_string()),
+                word(context)
+            )
+        });
+        Self {
+            why: self.why,
+            hint: Some(hint),
+        }
+    }
+}
+
+/// Returns the command that writes a context of EKS into this file.
+fn write_again(context: &str, shown: &str) -> String {
+    format!(
+        "`aws eks update-kubeconfig --name NAME --alias {} --kubeconfig {}`",
+        word(context),
+        word(shown)
+    )
+}
+
 /// Reads the context called `context`. The file's current context is not looked at.
 ///
 /// # Errors
@@ -105,7 +136,7 @@ fn read(context: &str, source: &KubeconfigSource) -> Result<Access, Wrong> {
     let mut known: Vec<String> = Vec::new();
     let alone = candidates.len() == 1;
     for path in candidates {
-        let file = load(path, source.planned.as_deref())?;
+        let file = load(context, path, source.planned.as_deref())?;
         let missing = missing(&file);
         // Files of one `$KUBECONFIG` complete each other.
         if alone && !missing.is_empty() {
@@ -116,7 +147,8 @@ fn read(context: &str, source: &KubeconfigSource) -> Result<Access, Wrong> {
             ));
         }
         if let Some(entry) = named(&file, "contexts", context, path)? {
-            return access(context, &file, entry, path);
+            return access(context, &file, entry, path)
+                .map_err(|wrong| wrong.or_look(context, path));
         }
         known.extend(names(&file, "contexts"));
     }
@@ -131,9 +163,15 @@ fn read(context: &str, source: &KubeconfigSource) -> Result<Access, Wrong> {
     })
 }
 
-fn load(path: &Path, planned: Option<&Path>) -> Result<Value, Wrong> {
+fn load(context: &str, path: &Path, planned: Option<&Path>) -> Result<Value, Wrong> {
     let shown = path.display();
-    let full = files::canonicalize(path).map_err(|error| wrong(error.to_string()))?;
+    let name = shown.to_string();
+    let full = files::canonicalize(path).map_err(|error| {
+        wrong(error.to_string()).hint(format!(
+            "name another with `live: {{kubernetes: {{context: {context}, kubeconfig: FILE}}}}`, or write it, for EKS: {}",
+            write_again(context, &name)
+        ))
+    })?;
     // The folder too may be named by a link.
     let planned = planned.map(|top| files::canonicalize(top).unwrap_or_else(|_| top.to_owned()));
     if let Some(planned) = planned {
@@ -152,9 +190,15 @@ fn load(path: &Path, planned: Option<&Path>) -> Result<Value, Wrong> {
             });
         }
     }
-    let text =
-        files::read_text(&full, KUBECONFIG_BYTES_MAX).map_err(|error| wrong(error.to_string()))?;
-    let mut documents = crate::render::parse_yaml(&text, &shown.to_string())
+    let text = files::read_text(&full, KUBECONFIG_BYTES_MAX).map_err(|error| {
+        let aside = word(&format!("{name}.aside"));
+        wrong(error.to_string()).hint(format!(
+            "put it aside with `mv {} {aside}`, and write it again, for EKS: {}",
+            word(&name),
+            write_again(context, &name)
+        ))
+    })?;
+    let mut documents = crate::render::parse_yaml(&text, &name)
         .map_err(|error| damaged(path, &broken_at(&error)))?;
     match (documents.pop(), documents.is_empty()) {
         (None, _) => Err(damaged(path, "it is empty")),
@@ -273,11 +317,16 @@ fn access(context: &str, file: &Value, entry: &Value, path: &Path) -> Result<Acc
             .get(inside)
             .filter(|part| part.is_object())
             .cloned()
-            .ok_or_else(|| wrong(format!("`{shown}`: the {key} `{name}` says nothing")))
+            .ok_or_else(|| {
+                wrong(format!("`{shown}`: the {key} `{name}` says nothing")).hint(format!(
+                    "write what is missing under `{list}: - name: {name}`, for EKS: {}",
+                    write_again(context, &shown)
+                ))
+            })
     };
     let cluster = part("cluster", "clusters", "cluster")?;
     let user = part("user", "users", "user")?;
-    let endpoint = endpoint(&cluster)?;
+    let endpoint = endpoint(&cluster, text(inner, "cluster").unwrap_or_default(), &shown)?;
     if cluster.get("insecure-skip-tls-verify") == Some(&Value::Bool(true)) {
         return Err(Wrong {
             why: "it switches the verification of the server's certificate off (insecure-skip-tls-verify)".to_owned(),
@@ -285,45 +334,78 @@ fn access(context: &str, file: &Value, entry: &Value, path: &Path) -> Result<Acc
         });
     }
     if text(&cluster, "proxy-url").is_some() {
-        return Err(wrong("`proxy-url` is not supported"));
+        return Err(wrong("`proxy-url` is not supported").hint(format!(
+            "where the cluster is reached without it: `kubectl config unset clusters.{}.proxy-url --kubeconfig {}`",
+            word(text(inner, "cluster").unwrap_or_default()),
+            word(&shown)
+        )));
     }
     let authority = match data(&cluster, "certificate-authority", &folder)? {
         None => Vec::new(),
         Some(pem) => certificates(&pem).map_err(|Wrong { why, .. }| Wrong {
-            why: format!("`{shown}`, cluster `{}`: {why}", text(inner, "cluster").unwrap_or_default()),
+            why: format!(
+                "`{shown}`, cluster `{}`: {why}",
+                text(inner, "cluster").unwrap_or_default()
+            ),
             hint: Some(format!(
-                "write the context again, for EKS: `aws eks update-kubeconfig --name NAME --alias {} --kubeconfig {}`",
-                word(context),
-                word(&shown)
+                "write the context again, for EKS: {}",
+                write_again(context, &shown)
             )),
         })?,
     };
+    let credentials = credentials(&user, &folder)?;
+    // Any process of this machine may have the port by now: loopback is no reason to tell it a token.
+    if !endpoint.starts_with(HTTPS) && !matches!(credentials, Credentials::None) {
+        return Err(wrong(format!(
+            "`{endpoint}` is not https, and its user `{}` has credentials, which would go over it in the clear",
+            text(inner, "user").unwrap_or_default()
+        ))
+        .hint(encrypted(text(inner, "cluster").unwrap_or_default(), &shown)));
+    }
     Ok(Access {
         context: context.to_owned(),
         shown,
         endpoint,
         authority,
         server_name: text(&cluster, "tls-server-name").map(str::to_owned),
-        credentials: credentials(&user, &folder)?,
+        credentials,
     })
 }
 
-fn endpoint(cluster: &Value) -> Result<String, Wrong> {
-    let server = text(cluster, "server").ok_or_else(|| wrong("its cluster has no server"))?;
+/// The one scheme over which credentials go.
+const HTTPS: &str = "https://";
+
+/// What to do about a server in the clear.
+fn encrypted(cluster: &str, shown: &str) -> String {
+    format!(
+        "`kubectl config set-cluster {} --server=https://HOST:PORT --certificate-authority=FILE --kubeconfig {}`",
+        word(cluster),
+        word(shown)
+    )
+}
+
+fn endpoint(cluster: &Value, name: &str, shown: &str) -> Result<String, Wrong> {
+    let mend = || encrypted(name, shown);
+    let server =
+        text(cluster, "server").ok_or_else(|| wrong("its cluster has no server").hint(mend()))?;
     let server = server.trim_end_matches('/');
     // First, for every other message quotes it.
     if server.contains('@') {
-        return Err(wrong("the server's URL holds credentials"));
+        return Err(wrong("the server's URL holds credentials").hint(format!(
+            "leave out what stands before the `@`, and let its user show a token, a client certificate, or `aws eks get-token`: {}",
+            mend()
+        )));
     }
-    if server.starts_with("https://") || is_loopback(server) {
+    if server.starts_with(HTTPS) || is_loopback(server) {
         return Ok(server.to_owned());
     }
     Err(wrong(format!(
         "`{server}` is not https: a token would go over it in the clear"
-    )))
+    ))
+    .hint(mend()))
 }
 
-/// What does not leave the machine may be in the clear: `world serve --insecure-http`.
+/// What does not leave the machine may be in the clear, without credentials: `world serve --insecure-http`.
 fn is_loopback(server: &str) -> bool {
     let local = ["127.0.0.1:", "[::1]:", "localhost:"];
     server

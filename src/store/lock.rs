@@ -265,6 +265,7 @@ impl FileLock {
         let refuse = |why: String| LockError::NotThisOne {
             file: page.shown(),
             why,
+            free: None,
         };
         let Some(mut content) = page.read()? else {
             return Err(refuse("nobody ever held it".to_owned()));

@@ -325,9 +325,7 @@ impl Running {
             );
         }
         let left = left_behind(draining, world);
-        self.say(&format!(
-            "nodes of nodegroup {group} stay cordoned; nothing else is evicted"
-        ));
+        self.say(&format!("nothing else is evicted from nodegroup {group}"));
         let pods = if left.len() == 1 {
             "pod is"
         } else {
@@ -339,7 +337,10 @@ impl Running {
             some(&left)
         );
         if let Some((namespace, name)) = first_budget(draining) {
-            let _ = write!(message, "; see: kubectl -n {namespace} describe pdb {name}");
+            let _ = write!(
+                message,
+                "; see: `kubectl -n {namespace} describe pdb {name}`"
+            );
         }
         refuse("", message)
     }

@@ -262,3 +262,27 @@ fn says_that_it_stopped(scene: &Scene, id: &str, fleet: &str) {
         "{list}"
     );
 }
+
+#[test]
+fn a_context_that_does_not_exist_is_an_error_of_the_config_for_every_command() {
+    let scene = behind_apis();
+    let server = serve(&scene.place, &["--role", "apply"]);
+    plan(&scene);
+    let fleet = read(&scene.place.work().join(DEMO_FLEET));
+    let moved = fleet.replace("context: meadow,", "context: nowhere,");
+    assert_ne!(fleet, moved);
+    scene.place.file(DEMO_FLEET, &moved);
+    let approved = approve(&scene.id("meadow"));
+    for line in [
+        vec!["plan", "meadow", "--fleet", DEMO_FLEET],
+        vec!["observe", "meadow", "--fleet", DEMO_FLEET],
+    ] {
+        scene.place.run(&line).refused(&[1], &["no such context"]);
+    }
+    for more in [vec![], vec![approved.as_str(), "--no-input"]] {
+        let run = scene.run("apply", "meadow", &more);
+        run.refused(&[1], &["no such context"]);
+    }
+    assert_eq!(scene.journal("meadow"), "");
+    drop(server);
+}

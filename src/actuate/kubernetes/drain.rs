@@ -335,9 +335,7 @@ impl Drain<'_> {
                 timed_out,
             } => {
                 budgets::name(self.writes.reads(), &mut pods);
-                ears.say(&format!(
-                    "nodes of nodegroup {group} stay cordoned; nothing else is evicted"
-                ));
+                ears.say(&format!("nothing else is evicted from nodegroup {group}"));
                 let after = if timed_out {
                     let seconds = u64::from(self.asked.timeout_seconds);
                     format!(" after {}", say_seconds(seconds))
@@ -363,7 +361,7 @@ impl Drain<'_> {
             return String::new();
         };
         let kubectl = self.writes.reads().access().kubectl();
-        format!("; see: {kubectl} -n {namespace} describe pdb {name}")
+        format!("; see: `{kubectl} -n {namespace} describe pdb {name}`")
     }
 }
 

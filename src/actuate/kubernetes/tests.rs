@@ -444,9 +444,12 @@ fn a_budget_that_never_frees_ends_a_drain_with_pods_nodes_and_budgets() {
         &[
             "draining nodegroup `blue` failed after 100 s: 2 pods are left: ",
             "`shop/web-1` on node `node-a`, `shop/web-2` on node `node-b`, each, held by the disruption budget `shop/web` (The disruption budget web needs ",
-            "Its nodes stay cordoned; see: kubectl --kubeconfig kubeconfig --context small -n shop describe pdb web",
+            "Its nodes stay cordoned; see: `kubectl --kubeconfig kubeconfig --context small -n shop describe pdb web`",
         ],
     );
+    // The reason of a failed step ends with the last line: it says nothing that is said already.
+    let last = lines.last().expect("a line");
+    assert_eq!(last, "nothing else is evicted from nodegroup blue");
     let said = lines
         .iter()
         .filter(|line| line.contains(" for now: "))

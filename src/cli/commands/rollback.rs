@@ -296,9 +296,10 @@ fn take(
         takes_back: Some(undone.plan.digest.clone()),
     };
     let mut carried = carry.out(session)?;
+    let mut closed = Ok(());
     if carried.finish.how == How::Done && way.stays.is_empty() {
-        close(&undone, &plan, &mut carried)?;
-        if let Some(store) = &undone.store {
+        closed = close(&undone, &plan, &mut carried);
+        if let (Ok(()), Some(store)) = (&closed, &undone.store) {
             let (id, now) = (&undone.plan.id, session.ambient.now);
             let subject = format!("{id}: undone by {}", plan.id);
             if let Err(error) = publish(store, id, subject, now) {
@@ -312,6 +313,7 @@ fn take(
         }
     }
     let_go(session, &mut carried);
+    closed?;
     tell(session, carried.finish.how, &back);
     Ok(exit_of(carried.finish.how))
 }

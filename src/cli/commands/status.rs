@@ -29,16 +29,20 @@ pub(crate) fn run(session: &mut Session<'_>, request: &StatusRequest) -> Result<
     let subject = Subject::open(session, &request.scope, Reach::Read)?;
     let told = Told::read(&subject)?;
     // The journal alone tells enough; the cluster's own clock and lock tell more, where they are known.
-    let target = subject
-        .sides(session, &request.scope)
-        .and_then(|sides| sides.target(session, &subject));
+    let (target, has_lock) = match subject.sides(session, &request.scope) {
+        Ok(sides) => (sides.target(session, &subject), sides.has_lock()),
+        Err(error) => (Err(error), true),
+    };
     let mut view = told.view(session, &subject);
     match target {
-        Ok(target) => look(session, &subject, target, &mut view),
-        Err(error) if told.is_open() => session.terminal.warn(&format!(
-            "whether the run goes on is not known: {}",
-            error.message
-        )),
+        Ok(target) => look(session, (&subject, &told), target, &mut view),
+        Err(error) if has_lock || told.is_open() => {
+            unknown(session, &told, &mut view, &error.message);
+            if let Some(hint) = &error.hint {
+                session.terminal.hint(hint);
+            }
+        }
+        // A cluster that is known from a file has no lock, and nothing runs on it.
         Err(_) => {}
     }
     let text = match request.format {
@@ -86,16 +90,31 @@ impl Told {
             torn: self.journal.torn.as_ref(),
             lock: None,
             looked: false,
+            unlooked: None,
+            lock_id: None,
             words: subject.words.clone(),
             journal: Some(shown.display().to_string()),
         }
     }
 }
 
+/// Says that nobody looked at the lock, and why.
+fn unknown(session: &mut Session<'_>, told: &Told, view: &mut StatusView<'_>, why: &str) {
+    let what = if told.is_open() {
+        "the run goes on"
+    } else {
+        "a run goes on elsewhere"
+    };
+    session
+        .terminal
+        .warn(&format!("whether {what} is not known: {why}"));
+    view.unlooked = Some(why.to_owned());
+}
+
 /// Adds what the cluster itself knows: its time, and who has its lock.
 fn look(
     session: &mut Session<'_>,
-    subject: &Subject,
+    (subject, told): (&Subject, &Told),
     mut target: LiveTarget,
     view: &mut StatusView<'_>,
 ) {
@@ -103,9 +122,13 @@ fn look(
     let seen = match target.lock_seen() {
         Ok(seen) => seen,
         Err(error) => {
-            session.terminal.warn(&format!(
-                "whether the run goes on is not known, for the cluster's lock could not be read: {error}"
-            ));
+            unknown(session, told, view, &error.to_string());
+            if let Some(hint) = error.hint() {
+                let id = &subject.plan.id;
+                session
+                    .terminal
+                    .hint(&hint.replace("PLAN", &format!("{id}{}", subject.words)));
+            }
             return;
         }
     };
@@ -118,10 +141,13 @@ fn look(
         ));
     }
     view.looked = true;
+    view.lock_id = left.map(|left| left.id.clone()).filter(|id| !id.is_empty());
     view.lock = seen.holder.map(|holder| LockView {
         holder: holder.holder,
         since: holder.since,
         run: holder.run,
+        before: holder.before,
+        free: holder.free,
     });
 }
 

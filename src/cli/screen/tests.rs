@@ -54,6 +54,67 @@ fn claim(ok: bool, said: &str) -> Claim {
     }
 }
 
+#[test]
+fn the_first_wish_to_stop_is_answered_at_once_and_told_at_the_end() {
+    let acting = Report::Acting {
+        step: 0,
+        what: "drain nodegroup blue through the Eviction API".to_owned(),
+    };
+    let waiting = Report::Waiting {
+        step: 0,
+        why: "it is UPDATING".to_owned(),
+    };
+    for (sentence, report, words) in [
+        (
+            "a drain",
+            acting,
+            "Stopping at the next safe place: `drain nodegroup blue through the Eviction API` ends first; press Ctrl-C again to stop now",
+        ),
+        (
+            "a wait",
+            waiting,
+            "Stopping at the next safe place: a wait that only watches ends now, one for what was begun goes on to its end; press Ctrl-C again to stop now",
+        ),
+    ] {
+        for json in [false, true] {
+            let (out, err) = (Captured::default(), Captured::default());
+            let screen = Screen::to_outlet(outlet(&out, &err, json), time(0), steps());
+            let interrupts = crate::actuate::Interrupts::none();
+            interrupts.tell(screen.hears_interrupts());
+            screen.show(
+                time(1),
+                &Report::StepBegan {
+                    step: 0,
+                    attempt: 1,
+                    expected: 720,
+                },
+            );
+            screen.show(time(1), &report);
+            interrupts.add();
+            assert!(err.text().contains(words), "{sentence}: {}", err.text());
+            interrupts.add();
+            assert!(
+                err.text().contains("Stopping now"),
+                "{sentence}: {}",
+                err.text()
+            );
+            let finish = Finish {
+                how: How::Stopped,
+                why: "it failed".to_owned(),
+                step: None,
+                resume_after: None,
+                head: String::new(),
+            };
+            screen.finish(&finish, 4).expect("written");
+            let all = format!("{}{}", out.text(), err.text());
+            assert!(
+                all.contains("it failed (the operator had asked to stop)"),
+                "{sentence}: {all}"
+            );
+        }
+    }
+}
+
 fn began() -> Report {
     Report::Began {
         run: RUN.to_owned(),

@@ -42,6 +42,10 @@ pub struct StatusView<'v> {
     pub lock: Option<LockView>,
     /// True when the lock was looked at: a run that does not hold it begins nothing any more.
     pub looked: bool,
+    /// Why the lock could not be looked at, where there is one: whether a run goes on elsewhere is not known.
+    pub unlooked: Option<String>,
+    /// The id by which the lock can be given up; none where there is nothing to give up.
+    pub lock_id: Option<String>,
     /// Options that commands about this plan need, each after a blank: ` --fleet FILE`.
     pub words: String,
     /// Where the journal is, as it may be shown.
@@ -57,6 +61,10 @@ pub struct LockView {
     pub since: Option<Timestamp>,
     /// For which run; empty before it has a name, and none where that is not told.
     pub run: Option<String>,
+    /// `of run X of user@host`: of whom the lock tells, where that is not the holder.
+    pub before: Option<String>,
+    /// The command that frees it where no id does.
+    pub free: Option<String>,
 }
 
 /// Where a run stands.
@@ -125,6 +133,8 @@ pub fn status_json(view: &StatusView<'_>) -> Value {
         torn,
         lock,
         looked: _,
+        unlooked,
+        lock_id,
         words: _,
         journal,
     } = view;
@@ -170,7 +180,11 @@ pub fn status_json(view: &StatusView<'_>) -> Value {
             "since": lock.since,
             "run": lock.run,
             "ours": is_alive(view),
+            "before": lock.before,
+            "free": lock.free,
         })),
+        "lock_id": lock_id,
+        "lock_unknown": unlooked,
         "next": go_on(view),
         "rollback": go_back(view),
         "steps": rows(view).iter().map(Row::json).collect::<Vec<_>>(),
@@ -365,7 +379,13 @@ fn headline(view: &StatusView<'_>) -> String {
             0 => "no step can run now".to_owned(),
             steps => format!("{} to run", count(steps, "step")),
         };
-        return format!("No run yet of plan {}: {todo}.", plan.id);
+        return match &view.unlooked {
+            None => format!("No run yet of plan {}: {todo}.", plan.id),
+            Some(why) => format!(
+                "No run of plan {} is known here; whether one goes on elsewhere is not known: {why}.",
+                plan.id
+            ),
+        };
     };
     let ago = |at: Option<Timestamp>| {
         at.map_or_else(String::new, |at| {
@@ -484,14 +504,21 @@ fn remarks(view: &StatusView<'_>, page: &mut Page) {
             Some(_) if holds(view) => (Ink::Faint, "this run".to_owned()),
             Some("") => (Ink::Caution, "a run that has not begun yet".to_owned()),
             Some(run) => (Ink::Caution, format!("another run, {run}")),
-            None => (Ink::Caution, "something that it does not tell".to_owned()),
+            None => (Ink::Caution, String::new()),
+        };
+        let what_for = match (&lock.run, &lock.before) {
+            (Some(_), _) => format!(", for {whose}"),
+            (None, None) => " and does not tell for what".to_owned(),
+            (None, Some(before)) => format!(
+                " and does not tell for what; the lock's annotation is {before}, who held it before"
+            ),
         };
         let text = match lock.since {
             Some(since) => format!(
-                "{} has held the cluster's lock since {since}, for {whose}.",
+                "{} has held the cluster's lock since {since}{what_for}.",
                 lock.holder
             ),
-            None => format!("{} holds the cluster's lock, for {whose}.", lock.holder),
+            None => format!("{} holds the cluster's lock{what_for}.", lock.holder),
         };
         page.say(0, ink, &text);
     }

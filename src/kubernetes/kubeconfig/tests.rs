@@ -236,7 +236,32 @@ fn what_would_show_a_credential_to_somebody_else_is_refused() {
     let cluster = |more: &str| file(&format!("{PLAIN}, {more}"), &token);
     let server = |server: &str| file(&format!("server: '{server}'"), &token);
     let user = |user: &str| file(PLAIN, user);
-    let rows: [(&str, String, &str); 24] = [
+    let clear = |user: &str| file("server: 'http://127.0.0.1:8080'", user);
+    let rows: [(&str, String, &str); 28] = [
+        (
+            "a token over loopback in the clear",
+            clear(&token),
+            "is not https, and its user `u` has credentials",
+        ),
+        (
+            "a token of a file over loopback in the clear",
+            clear("tokenFile: run/token"),
+            "has credentials",
+        ),
+        (
+            "a token of the plugin over loopback in the clear",
+            clear("exec: {command: aws, args: [eks, get-token, --cluster-name, c]}"),
+            "has credentials",
+        ),
+        (
+            "a certificate over loopback in the clear",
+            clear(&format!(
+                "client-certificate-data: {}, client-key-data: {}",
+                STANDARD.encode("cert"),
+                STANDARD.encode(CANARY)
+            )),
+            "has credentials",
+        ),
         (
             "no verification",
             cluster("insecure-skip-tls-verify: true"),
@@ -368,6 +393,39 @@ fn what_would_show_a_credential_to_somebody_else_is_refused() {
         assert!(error.why.contains(words), "{says}: {error}");
         let all = format!("{error} {:?}", error.hint);
         assert!(!all.contains(CANARY), "{says} is quoted: {all}");
+        assert!(
+            error.hint.is_some_and(|hint| hint.contains('`')),
+            "{says}: no hint tells what to type"
+        );
+    }
+}
+
+#[test]
+fn what_cannot_be_read_has_a_hint_that_can_be_typed() {
+    let scene = Scene::new();
+    files::write_atomic(&scene.path("binary"), &[0xff, 0xfe, 0, 1]).expect("written");
+    scene.put("silent", "contexts: [{name: prod, context: {cluster: c, user: u}}]\nclusters: [{name: c, cluster: {server: 'https://10.0.0.1'}}]\nusers: [{name: u}]\n");
+    scene.put(
+        "proxy",
+        &file(&format!("{PLAIN}, proxy-url: http://proxy.example"), ""),
+    );
+    for (says, inner, typed) in [
+        (
+            "it is not there",
+            "gone",
+            "aws eks update-kubeconfig --name NAME --alias prod --kubeconfig ",
+        ),
+        ("it is no text", "binary", "`mv "),
+        ("its user says nothing", "silent", "`users: - name: u`"),
+        (
+            "it has a proxy",
+            "proxy",
+            "`kubectl config unset clusters.c.proxy-url --kubeconfig ",
+        ),
+    ] {
+        let error = read_kubeconfig("prod", &scene.named(inner)).expect_err(says);
+        let hint = error.hint.unwrap_or_default();
+        assert!(hint.contains(typed), "{says}: {hint}");
     }
 }
 

@@ -27,8 +27,11 @@ impl BothLocks {
     /// Gives up the holding with this id, in the file, in the lease, or in both.
     ///
     /// # Errors
-    /// Neither has it, a process of this machine still holds the file, or one of them cannot be read.
+    /// Neither has it, a process of this machine still holds the file, somebody whom no id frees holds the lease, or
+    /// one of them cannot be read.
     pub fn unlock(path: &Path, lease: &LeaseLock, id: &str) -> Result<LockContent, LockError> {
+        // First: a file that is given up frees nothing while somebody else has the lease.
+        lease.has_an_id()?;
         let in_file = match FileLock::unlock(path, id) {
             Ok(content) => Some(content),
             Err(LockError::NotThisOne { .. }) => None,

@@ -5,7 +5,7 @@ use stairway_core::journal::Ending;
 /// Who has the lease in the cluster.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "Locking the cluster failed: {by} holds the lease `{lease}` since {since} (renewed at {renewed}), for run {run} of the plan {plan}"
+    "Locking the cluster failed: {by} holds the lease `{lease}` since {since} (renewed at {renewed}), {what_for}"
 )]
 pub struct Leased {
     /// The lease.
@@ -16,14 +16,14 @@ pub struct Leased {
     pub since: String,
     /// When it was last renewed.
     pub renewed: String,
-    /// The run.
-    pub run: String,
-    /// The digest of its plan.
-    pub plan: String,
+    /// For which run of which plan, or that it does not tell.
+    pub what_for: String,
     /// The id of the holding; empty when the lease tells none.
     pub id: String,
     /// The lease as a command reads it.
     pub look: String,
+    /// The command that frees it where no id does.
+    pub free: String,
 }
 
 /// Why a lock could not be taken, kept or written.
@@ -105,6 +105,8 @@ pub enum LockError {
         file: String,
         /// What is there.
         why: String,
+        /// The command that frees it where no id does.
+        free: Option<String>,
     },
     /// A run of another plan was begun and nobody wrote down how it ended.
     #[error("Run {run} of the plan {plan} was begun on this cluster and has no end")]
@@ -184,7 +186,10 @@ impl LockError {
                 "`stairway status PLAN` shows how far it is; wait until it ends".to_owned()
             }
             Self::Leased(one) if one.id.is_empty() => {
-                format!("`{}` shows it; wait until it ends", one.look)
+                format!(
+                    "`{}` shows it; wait until it ends, or, when that holder is gone for good: `{}`",
+                    one.look, one.free
+                )
             }
             Self::Leased(one) => format!(
                 "`{}` shows it; wait until it ends, or, when that process is gone for good: `stairway apply PLAN --unlock {}`",
@@ -201,7 +206,12 @@ impl LockError {
             Self::Unreadable { file, .. } => format!(
                 "when no run is going on: `mv '{file}' '{file}.aside'`, then `stairway apply PLAN --resume --adopt`"
             ),
-            Self::NotThisOne { .. } => "`stairway status PLAN` shows the lock's id".to_owned(),
+            Self::NotThisOne {
+                free: Some(free), ..
+            } => format!("when that holder is gone for good: `{free}`"),
+            Self::NotThisOne { free: None, .. } => {
+                "`stairway status PLAN` shows the lock's id".to_owned()
+            }
             Self::Unfinished { id, .. } if id.is_empty() => {
                 "finish it with `stairway apply THAT-PLAN --resume`".to_owned()
             }

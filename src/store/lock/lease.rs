@@ -154,14 +154,34 @@ impl LeaseLock {
         let kept = self.desk.take(claim, dead)?;
         let before = kept.holding.before.clone();
         *self.desk.kept() = Some(kept);
-        renew::begin(&self.desk).map_err(|cause| LockError::Api {
-            attempt: "Keeping",
-            lease: self.desk.shown(),
-            why: format!("no thread: {cause}"),
-            hint: None,
-            unanswered: false,
-        })?;
+        if let Err(cause) = renew::begin(&self.desk) {
+            // Nobody would renew it; where it cannot be let go of, it ends.
+            let _ends_anyway = self.release();
+            return Err(LockError::Api {
+                attempt: "Keeping",
+                lease: self.desk.shown(),
+                why: format!("no thread: {cause}"),
+                hint: None,
+                unanswered: false,
+            });
+        }
         Ok(before)
+    }
+
+    /// Returns the command by which a person frees it of whoever wrote no id into it.
+    pub fn free_command(&self) -> String {
+        self.desk.free_command()
+    }
+
+    /// Says why no id frees the lease, where that is so.
+    ///
+    /// # Errors
+    /// Somebody holds it who wrote no id, or the API did not answer.
+    pub fn has_an_id(&self) -> Result<(), LockError> {
+        match self.read()?.filter(LeaseSeen::is_strange) {
+            Some(seen) => Err(self.desk.strange(&seen)),
+            None => Ok(()),
+        }
     }
 
     /// Gives up the holding with this id: its run counts as stopped. A holder that lives all the same notices
@@ -257,6 +277,25 @@ impl Desk {
     fn command(&self, verb: &str, more: &str) -> String {
         let kubectl = self.writes.reads().access().kubectl();
         format!("{kubectl} -n {LEASE_NAMESPACE} {verb} lease {LEASE_NAME}{more}")
+    }
+
+    fn free_command(&self) -> String {
+        self.command(
+            "patch",
+            r#" --type=merge -p '{"spec":{"holderIdentity":null}}'"#,
+        )
+    }
+
+    fn strange(&self, seen: &LeaseSeen) -> LockError {
+        LockError::NotThisOne {
+            file: format!("lease {}", self.shown()),
+            why: format!(
+                "{} holds it {}, and no id frees it",
+                seen.holder,
+                seen.what_for()
+            ),
+            free: Some(self.free_command()),
+        }
     }
 
     fn bad(&self, why: String) -> LockError {
@@ -508,16 +547,17 @@ impl Desk {
             }
         };
         let time = |at: Option<Timestamp>| at.map_or_else(|| told(""), |at| at.to_string());
-        let content = seen.content.as_ref();
+        let content = seen.content.as_ref().filter(|_| !seen.written_over);
         LockError::Leased(Box::new(Leased {
             lease: self.shown(),
             by: content.map_or_else(|| told(&seen.holder), |content| told(&content.holder)),
-            since: time(seen.since),
+            // Where a name was written over, the time is that of the holder before.
+            since: time(seen.since.filter(|_| !seen.written_over)),
             renewed: time(seen.renewed),
-            run: content.map_or_else(|| told(""), |content| told(&content.run)),
-            plan: content.map_or_else(|| told(""), |content| told(&content.plan)),
+            what_for: seen.what_for(),
             id: seen.id().to_owned(),
             look: self.command("get", " -o yaml"),
+            free: self.free_command(),
         }))
     }
 
@@ -525,6 +565,7 @@ impl Desk {
         let refuse = |why: &str| LockError::NotThisOne {
             file: format!("lease {}", self.shown()),
             why: why.to_owned(),
+            free: None,
         };
         for _ in 0..WRITES_MAX {
             let found = self
@@ -532,6 +573,9 @@ impl Desk {
                 .map_err(|error| self.error("Unlocking", Fault::Call(error)))?;
             let found = found.ok_or_else(|| refuse("nobody ever held it"))?;
             let seen = object::seen(&found).map_err(|why| self.bad(why))?;
+            if seen.is_strange() {
+                return Err(self.strange(&seen));
+            }
             let Some(mut content) = seen.content else {
                 return Err(refuse("it tells no id"));
             };

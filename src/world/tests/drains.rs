@@ -143,7 +143,7 @@ fn a_budget_that_never_frees_ends_it_with_the_names_of_pods_node_and_budget() {
             first_node(&world)
         ),
         "; and 3 more.",
-        "Its nodes stay cordoned; see: kubectl -n prod describe pdb app",
+        "Its nodes stay cordoned; see: `kubectl -n prod describe pdb app`",
     ] {
         assert!(error.contains(words), "{words}: {error}");
     }

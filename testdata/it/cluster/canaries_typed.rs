@@ -11,11 +11,11 @@ use stairway::serve::{Ground, Role, ServeOptions, Serving, kubeconfig};
 use stairway_world::door::{DoorFault, Trouble};
 
 const WORLD: &str = "testdata/demo/worlds/demo.yaml";
-const CLUSTER: &str = "harbor";
+pub(super) const CLUSTER: &str = "harbor";
 /// Outside of the repository, where the fleet of the demo looks for it.
-const KUBECONFIG: &str = "../home/.kube/stairway-demo";
+pub(super) const KUBECONFIG: &str = "../home/.kube/stairway-demo";
 
-fn serve(scene: &Scene) -> Serving {
+pub(super) fn serve(scene: &Scene) -> Serving {
     let store = WorldStore::of_operator(&scene.place.work().join(WORLD)).expect("a world");
     let token = canary("token");
     let options = ServeOptions {

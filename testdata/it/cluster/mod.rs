@@ -16,6 +16,7 @@ mod drains;
 mod ground;
 mod kubelet;
 mod leases;
+mod locks_typed;
 mod matrix;
 mod matrix_reads;
 mod matrix_writes;

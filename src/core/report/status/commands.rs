@@ -28,7 +28,8 @@ pub(super) fn ending(view: &StatusView<'_>, page: &mut Page) {
         let line = format!("{title:<12}{}", clean(text, page.look));
         page.line(line);
     };
-    if is_alive(view) {
+    let elsewhere = view.unlooked.is_some() && view.fold.run.is_none();
+    if is_alive(view) || elsewhere {
         let look_again = format!("stairway status {}{}", view.plan.id, view.words);
         command("Look again:", &look_again);
     }
@@ -38,6 +39,19 @@ pub(super) fn ending(view: &StatusView<'_>, page: &mut Page) {
     }
     if let Some(text) = go_back(view) {
         command("To go back:", &text);
+    }
+    if let Some(free) = view.lock.as_ref().and_then(|lock| lock.free.as_ref()) {
+        command(
+            "To free:",
+            &format!("{free}  (when that holder is gone for good)"),
+        );
+    } else if let Some(id) = view.lock_id.as_ref().filter(|_| !is_alive(view)) {
+        let give_up = format!(
+            "stairway apply {}{} --unlock {id}",
+            view.plan.id, view.words
+        );
+        command("To give up:", &give_up);
+        command("Lock's id:", id);
     }
     if view.fold.run.is_some() {
         if let Some(path) = &view.journal {
@@ -64,6 +78,8 @@ pub(super) fn go_on(view: &StatusView<'_>) -> Option<String> {
         return None;
     }
     match RunState::of(view) {
+        // Whoever looks again learns whether it has begun elsewhere.
+        RunState::NotStarted if view.unlooked.is_some() => None,
         RunState::NotStarted => Some(format!(
             "stairway apply {}{} --approve={}",
             plan.id,

@@ -142,6 +142,8 @@ fn view<'v>(plan: &'v Plan, fold: &'v Fold, minute: i64) -> StatusView<'v> {
         torn: None,
         lock: None,
         looked: false,
+        unlooked: None,
+        lock_id: None,
         words: String::new(),
         journal: Some(format!("plans/{}/journal.ndjson", plan.id)),
     }
@@ -152,6 +154,8 @@ fn lock(run: &str) -> LockView {
         holder: "ana@laptop".to_owned(),
         since: Some(time(0)),
         run: Some(run.to_owned()),
+        before: None,
+        free: None,
     }
 }
 
@@ -506,6 +510,75 @@ fn several_plans_are_listed_and_the_one_that_may_run_is_named() {
         .map(|all| all.iter().filter_map(|one| one["state"].as_str()).collect())
         .unwrap_or_default();
     assert_eq!(states, ["not-started", "stopped", "running-or-killed"]);
+}
+
+#[test]
+fn what_nobody_could_look_at_is_not_said_to_be_so() {
+    let (plan, none) = (six_steps(), fold(&six_steps(), &[]));
+    let (wide, id) = (Look { width: 300, ..WIDE }, &six_steps().id);
+    let why = "the API answered 401";
+    let unknown = StatusView {
+        unlooked: Some(why.to_owned()),
+        ..view(&plan, &none, 16)
+    };
+    assert_eq!(
+        first_line(&StatusView {
+            journal: None,
+            ..unknown.clone()
+        }),
+        format!(
+            "No run of plan {id} is known here; whether one goes on elsewhere is not known: {why}."
+        )
+    );
+    let text = status_table(&unknown, &wide);
+    assert!(
+        text.contains(&format!("Look again: stairway status {id}")),
+        "{text}"
+    );
+    assert!(!text.contains("To begin"), "{text}");
+    assert_eq!(status_json(&unknown)["lock_unknown"], why);
+    assert_eq!(status_json(&unknown)["next"], Value::Null);
+}
+
+#[test]
+fn a_lock_that_is_in_the_way_is_told_with_the_command_that_frees_it() {
+    let plan = six_steps();
+    let (wide, id) = (Look { width: 300, ..WIDE }, &plan.id);
+    let killed = Story::new(&plan).two().fold();
+    let intruder = LockView {
+        holder: "intruder".to_owned(),
+        since: None,
+        run: None,
+        before: Some(format!("of run {RUN} of ana@laptop 7")),
+        free: Some("kubectl patch lease".to_owned()),
+    };
+    let told = StatusView {
+        lock: Some(intruder),
+        looked: true,
+        ..view(&plan, &killed, 16)
+    };
+    let text = status_table(&told, &wide);
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for words in [
+        format!(
+            "intruder holds the cluster's lock and does not tell for what; the lock's annotation is of run {RUN} of ana@laptop 7, who held it before."
+        ),
+        "To free: kubectl patch lease (when that holder is gone for good)".to_owned(),
+    ] {
+        assert!(text.contains(&words), "{words}: {text}");
+    }
+    let left = StatusView {
+        looked: true,
+        lock_id: Some("c0ffee".to_owned()),
+        ..view(&plan, &killed, 16)
+    };
+    let text = status_table(&left, &wide);
+    for words in [
+        format!("To give up: stairway apply {id} --unlock c0ffee\n"),
+        "Lock's id:  c0ffee\n".to_owned(),
+    ] {
+        assert!(text.contains(&words), "{words}: {text}");
+    }
 }
 
 #[test]

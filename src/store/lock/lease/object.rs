@@ -23,9 +23,47 @@ pub struct LeaseSeen {
     pub seconds: Option<u32>,
     /// What is known of runs; none where only a name was written.
     pub content: Option<LockContent>,
+    /// True when somebody wrote another name over the holder's: what is known of runs is not the holder's.
+    pub written_over: bool,
 }
 
 impl LeaseSeen {
+    /// Returns what is known of the run of whoever held it before; none unless another name was written over.
+    pub fn before(&self) -> Option<String> {
+        let content = self.content.as_ref().filter(|_| self.written_over)?;
+        Some(if content.run.is_empty() {
+            format!("of {}", content.holder)
+        } else {
+            format!("of run {} of {}", content.run, content.holder)
+        })
+    }
+
+    /// Returns true when who holds it wrote nothing that we could tell apart from others: no id frees it.
+    pub fn is_strange(&self) -> bool {
+        !self.holder.is_empty() && (self.written_over || self.content.is_none())
+    }
+
+    /// Returns for what it is held, as a sentence ends.
+    pub fn what_for(&self) -> String {
+        match (self.before(), &self.content) {
+            (Some(before), _) => {
+                format!(
+                    "and does not tell for what; its annotation is {before}, who held it before"
+                )
+            }
+            (None, None) => "and does not tell for what".to_owned(),
+            (None, Some(content)) if content.run.is_empty() => {
+                format!(
+                    "for a run of the plan {} that has not begun yet",
+                    content.plan
+                )
+            }
+            (None, Some(content)) => {
+                format!("for run {} of the plan {}", content.run, content.plan)
+            }
+        }
+    }
+
     /// Returns the id of the holding; empty when there is none.
     pub fn id(&self) -> &str {
         self.content
@@ -72,10 +110,11 @@ pub(super) fn seen(object: &Value) -> Result<LeaseSeen, String> {
         .and_then(Value::as_u64);
     let holder = text(object, "/spec/holderIdentity").to_owned();
     // Somebody else wrote the name over: the annotation tells of the holder before, and its id frees nothing.
+    let is_other = |content: &LockContent| !holder.is_empty() && holder != holder_of(content);
+    let written_over = content.as_ref().is_some_and(is_other);
     let content = content.map(|mut content| {
-        if !holder.is_empty() && holder != holder_of(&content) {
+        if written_over {
             content.id.clear();
-            content.holder.clone_from(&holder);
         }
         content
     });
@@ -85,6 +124,7 @@ pub(super) fn seen(object: &Value) -> Result<LeaseSeen, String> {
         renewed: time(object, "/spec/renewTime"),
         seconds: seconds.and_then(|seconds| u32::try_from(seconds).ok()),
         content,
+        written_over,
     })
 }
 
