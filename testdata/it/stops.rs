@@ -11,6 +11,7 @@ use std::process::{Child, Command};
 
 const STOPPED: i32 = 4;
 const REFUSED: i32 = 5;
+const PAUSED: i32 = 7;
 /// Seconds that an approval counts.
 const TWO_DAYS: u32 = 2 * 86_400;
 
@@ -69,6 +70,15 @@ fn a_second_interrupt_stops_at_once_and_the_run_can_be_resumed() {
         .run("status", "harbor", &["--format", "json"])
         .expect(0);
     assert_ne!(status.json()["state"], "done");
+    // A tool that was stopped before it did anything is a failed attempt: told once, and the next resume tries again.
+    let run = scene.apply("harbor", &["--resume"]);
+    let failed = run.code == STOPPED && run.stderr.contains("ended by signal");
+    assert!(
+        failed || matches!(run.code, 0 | PAUSED),
+        "{}: {}",
+        run.code,
+        run.stderr
+    );
     scene.to_the_end("harbor");
 }
 
