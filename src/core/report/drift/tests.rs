@@ -177,6 +177,7 @@ fn set() -> DriftSet {
             name: "lost".to_owned(),
             error: "Reading the live cluster failed: connection refused".to_owned(),
             hint: None,
+            ..ClusterError::default()
         }],
         partial: None,
         summary,

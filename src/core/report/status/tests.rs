@@ -144,7 +144,6 @@ fn view<'v>(plan: &'v Plan, fold: &'v Fold, minute: i64) -> StatusView<'v> {
         looked: false,
         words: String::new(),
         journal: Some(format!("plans/{}/journal.ndjson", plan.id)),
-        options: String::new(),
     }
 }
 
