@@ -37,6 +37,23 @@ pub(crate) fn open(
     option: &StoreOption,
     reach: Reach,
 ) -> Result<Rc<BranchStore>, CliError> {
+    let store = fetched(session, option, reach)?;
+    if store.remote().is_none() {
+        session.terminal.warn(&format!(
+            "this repository has no remote: {} is kept here only, and nobody else can go on from it",
+            store.said()
+        ));
+    }
+    store.take()?;
+    Ok(Rc::new(store))
+}
+
+/// Opens the store and fetches it; the copy here is as it was.
+pub(crate) fn fetched(
+    session: &mut Session<'_>,
+    option: &StoreOption,
+    reach: Reach,
+) -> Result<BranchStore, CliError> {
     let cwd = &session.ambient.cwd;
     let store = BranchStore::open(
         Ambient::git(),
@@ -57,14 +74,7 @@ pub(crate) fn open(
             store.said()
         ));
     }
-    if store.remote().is_none() {
-        session.terminal.warn(&format!(
-            "this repository has no remote: {} is kept here only, and nobody else can go on from it",
-            store.said()
-        ));
-    }
-    store.take()?;
-    Ok(Rc::new(store))
+    Ok(store)
 }
 
 /// As [`open`], for a plan that must be there already.

@@ -651,3 +651,16 @@ fn a_pull_request_is_planned_as_actions_checkout_leaves_it_whatever_its_base_is_
     );
     assert!(failed.contains("fleet.yaml"), "{failed}");
 }
+
+#[test]
+fn drift_looks_for_what_was_applied_on_the_branch_of_the_runs() {
+    let runner = Runner::new();
+    runner.program("stairway", "printf 'No drift.\\n'");
+    runner.script("drift", &[], &[]).expect(0);
+    let argv = runner.argv("stairway");
+    assert!(argv.contains("--store\nbranch:stairway/runs\n"), "{argv}");
+    let other = [("STAIRWAY_STORE", "branch:ops/runs")];
+    runner.script("drift", &[], &other).expect(0);
+    let argv = runner.argv("stairway");
+    assert!(argv.contains("--store\nbranch:ops/runs\n"), "{argv}");
+}

@@ -6,14 +6,14 @@ use crate::support::{Place, Run, read};
 use serde_json::{Value, json};
 use std::path::Path;
 
-const NEW_DRIFT: i32 = 2;
-const EXPIRED: i32 = 3;
+pub(crate) const NEW_DRIFT: i32 = 2;
+pub(crate) const EXPIRED: i32 = 3;
 const INCOMPLETE: i32 = 6;
-const BRANCH: &str = "stairway/drift";
+pub(crate) const BRANCH: &str = "stairway/drift";
 /// When the first of the reports of these tests are made.
-const DAY_1: &str = "2026-09-01T08:00:00Z";
-const DAY_2: &str = "2026-09-02T08:00:00Z";
-const DAY_3: &str = "2026-09-03T08:00:00Z";
+pub(crate) const DAY_1: &str = "2026-09-01T08:00:00Z";
+pub(crate) const DAY_2: &str = "2026-09-02T08:00:00Z";
+pub(crate) const DAY_3: &str = "2026-09-03T08:00:00Z";
 
 /// The clusters of the fleet: all agree with git at first.
 const NAMES: [&str; 8] = [
@@ -34,12 +34,12 @@ fn live(name: &str, most: u32) -> Value {
 }
 
 /// A fleet in git whose clusters are as git asks for.
-struct Grove {
-    place: Place,
+pub(crate) struct Grove {
+    pub(crate) place: Place,
 }
 
 impl Grove {
-    fn new(extra: &str) -> Self {
+    pub(crate) fn new(extra: &str) -> Self {
         let place = Place::new();
         let grove = Self { place };
         grove.fleet(extra);
@@ -65,26 +65,26 @@ impl Grove {
     }
 
     /// What git asks of every cluster.
-    fn git(&self, most: u32) {
+    pub(crate) fn git(&self, most: u32) {
         let group = GROUP.replace("maxSize: 3", &format!("maxSize: {most}"));
         self.place.file("lib/group.libsonnet", &group);
     }
 
     /// Somebody changes a cluster.
-    fn by_hand(&self, name: &str, most: u32) {
+    pub(crate) fn by_hand(&self, name: &str, most: u32) {
         let file = format!("live/{name}.json");
         self.place.json(&file, &live(name, most));
     }
 
-    fn commit(&self) -> String {
+    pub(crate) fn commit(&self) -> String {
         commit(&self.place, "someone@example.org")
     }
 
-    fn run(&self, more: &[&str]) -> Run {
+    pub(crate) fn run(&self, more: &[&str]) -> Run {
         self.place.run(&[&["drift"], more].concat()).calm()
     }
 
-    fn json(&self, more: &[&str], code: i32) -> Value {
+    pub(crate) fn json(&self, more: &[&str], code: i32) -> Value {
         let line = [&["--format", "json", "--at", DAY_1], more].concat();
         self.run(&line).expect(code).json()
     }
@@ -106,12 +106,12 @@ impl Grove {
         (class, by.to_owned())
     }
 
-    fn repository(&self) -> git2::Repository {
+    pub(crate) fn repository(&self) -> git2::Repository {
         git2::Repository::open(self.place.work()).expect("the repository")
     }
 
     /// The commits of the reports' branch, newest first.
-    fn commits(&self) -> Vec<(String, String)> {
+    pub(crate) fn commits(&self) -> Vec<(String, String)> {
         let repository = self.repository();
         let Ok(branch) = repository.find_branch(BRANCH, git2::BranchType::Local) else {
             return Vec::new();
@@ -132,7 +132,7 @@ impl Grove {
     }
 
     /// A file of the branch.
-    fn kept(&self, file: &str) -> Option<String> {
+    pub(crate) fn kept(&self, file: &str) -> Option<String> {
         let repository = self.repository();
         let name = format!("refs/heads/{BRANCH}:drift/{file}");
         let object = repository.revparse_single(&name).ok()?;
@@ -616,7 +616,17 @@ fn earlier_reports_that_cannot_be_used_are_left_alone() {
         let other = read(&grove.place.work().join("drift/birch.json"));
         assert!(other.contains("\"live\": \"8\""), "{other}");
         let page = read(&grove.place.work().join("drift/README.md"));
-        assert!(page.contains("failed: its report cannot be read"), "{page}");
+        let row = "| [alder](alder.md) | ? | ? | ? | ? | ? | ? | ? | report cannot be read |";
+        assert!(page.contains(row), "{page}");
+        // What live is now is told all the same.
+        let live = "+ new drift nodegroup core-a maxSize: git 3, live 9";
+        for told in [
+            live,
+            "The last report cannot be read: all drift counts as new",
+            "Not kept: alder",
+        ] {
+            assert!(run.stdout.contains(told), "{told}: {}", run.stdout);
+        }
     }
     std::fs::remove_file(&path).expect("removed");
     grove.run(&line).expect(0);
@@ -706,7 +716,7 @@ fn a_run_that_ended_is_the_base() {
     let config = grove.place.work().join("clusters/sandbox.jsonnet");
     let newer = read(&config);
     std::fs::write(&config, newer.replace("'1.34'", "'1.33'")).expect("written");
-    grove.commit();
+    let older = grove.commit();
     std::fs::write(&config, &newer).expect("written");
     let asked = grove.commit();
     let version = |more: &[&str]| -> Value {
@@ -735,9 +745,75 @@ fn a_run_that_ended_is_the_base() {
     assert_eq!(version(&[]), Value::Null);
     // Somebody takes the control plane back. Git asked for that once, and it was applied since.
     fleet(&grove.place, "{recorded: before/sandbox.observed.json}");
-    assert_eq!(version(&[])["class"], "drift");
-    std::fs::remove_dir_all(grove.place.work().join("plans")).expect("removed");
+    let is_drift_asked_in = |item: &Value, commit: &str| {
+        assert_eq!(
+            (&item["class"], &item["asked_in"]["commit"]),
+            (&json!("drift"), &json!(commit))
+        );
+    };
+    is_drift_asked_in(&version(&[]), &older);
+    // Git asks for it again and takes that back: it is that commit then.
+    let previous = newer.replace("'1.34'", "'1.33'");
+    std::fs::write(&config, previous).expect("written");
+    let again = grove.commit();
+    std::fs::write(&config, &newer).expect("written");
+    grove.commit();
+    is_drift_asked_in(&version(&[]), &again);
+    let said = grove.run(&[]).expect(0).stdout;
+    let words: Vec<&str> = said.split_whitespace().collect();
+    let told = format!("Live was changed: it is as git asked in {}", &again[..10]);
+    assert!(words.join(" ").contains(&told), "{said}");
+    // The plans may be on a branch: there they are found, and else nothing is known of them.
+    let plans = grove.place.work().join("plans");
+    put_on_branch(&grove, &plans, "stairway/runs");
+    std::fs::remove_dir_all(plans).expect("removed");
     assert_eq!(version(&[])["class"], "unapplied");
+    assert_eq!(version(&["--store", "branch:none"])["class"], "unapplied");
+    let store = ["--store", "branch:stairway/runs"];
+    is_drift_asked_in(&version(&store), &again);
+    // A remote that gives no answer is told, and what was last seen counts.
+    let gone = grove.place.work().join("../gone").display().to_string();
+    grove
+        .repository()
+        .remote("origin", &gone)
+        .expect("a remote");
+    let run = grove.run(&store).expect(0);
+    assert!(
+        run.stderr.contains("as it was last seen here"),
+        "{}",
+        run.stderr
+    );
+    is_drift_asked_in(&version(&store), &again);
+}
+
+/// Commits the files of a folder as `plans/` of a new branch.
+fn put_on_branch(grove: &Grove, plans: &Path, branch: &str) {
+    let repository = grove.repository();
+    let mut index = git2::Index::new().expect("an index");
+    for file in crate::support::files_below(plans) {
+        let content = std::fs::read(plans.join(&file)).expect("a file");
+        let entry = git2::IndexEntry {
+            ctime: git2::IndexTime::new(0, 0),
+            mtime: git2::IndexTime::new(0, 0),
+            dev: 0,
+            ino: 0,
+            mode: 0o100_644,
+            uid: 0,
+            gid: 0,
+            file_size: 0,
+            id: repository.blob(&content).expect("a blob"),
+            flags: 0,
+            flags_extended: 0,
+            path: format!("plans/{file}").into_bytes(),
+        };
+        index.add(&entry).expect("an entry");
+    }
+    let tree = index.write_tree_to(&repository).expect("a tree");
+    let tree = repository.find_tree(tree).expect("a tree");
+    let who = git2::Signature::now("Ann", "ann@example.org").expect("a name");
+    let name = format!("refs/heads/{branch}");
+    let commit = repository.commit(Some(&name), &who, &who, "plans", &tree, &[]);
+    commit.expect("a commit");
 }
 
 fn apply_digest(plans: &Path) -> String {

@@ -1,6 +1,7 @@
 //! The command line of `drift`.
 
 use super::ScopeArgs;
+use super::store::branch_name;
 use clap::{Args, ValueEnum};
 use stairway_core::model::Timestamp;
 use std::path::PathBuf;
@@ -31,9 +32,12 @@ pub struct DriftArgs {
     /// Push the branch; when somebody else was faster, build upon theirs
     #[arg(long, requires = "commit")]
     pub push: bool,
-    /// Where to push
-    #[arg(long, value_name = "NAME", default_value = "origin")]
-    pub remote: String,
+    /// The remote of the branches [default: origin]
+    #[arg(long, value_name = "NAME")]
+    pub remote: Option<String>,
+    /// Read plans and journals on this git branch as well, fetched first: what was applied last is known there
+    #[arg(long, value_name = "branch:NAME", value_parser = branch_name)]
+    pub store: Option<String>,
     /// Where plans and their journals are [default: plans]
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,

@@ -17,7 +17,7 @@ pub struct StoreArgs {
     pub remote: Option<String>,
 }
 
-fn branch_name(text: &str) -> Result<String, String> {
+pub(super) fn branch_name(text: &str) -> Result<String, String> {
     match text.strip_prefix(PREFIX) {
         Some(name) if !name.is_empty() => Ok(name.to_owned()),
         Some(_) | None => Err(format!(

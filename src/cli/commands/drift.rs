@@ -1,64 +1,105 @@
 //! `stairway drift`
 
 mod files;
+mod keep;
 mod past;
 mod runs;
 
 #[cfg(test)]
 mod tests;
 
-use crate::cli::ambient::Ambient;
 use crate::cli::args::DriftFormat;
+use crate::cli::branch::{self, Reach};
 use crate::cli::error::CliError;
 use crate::cli::exit_code;
-use crate::cli::request::{DriftKeep, DriftRequest};
+use crate::cli::request::DriftRequest;
 use crate::cli::session::{Session, Tour, Toured};
 use crate::files as disk;
 use crate::pipeline::Loaded;
 use crate::store;
-use crate::vcs::{self, Branch, Change, Committed, Message, Tip, VcsError};
-use files::{Before, Composed, Findings, Looked, compose};
+use crate::vcs;
+use files::{Composed, Findings, Looked};
+use keep::Place;
 use past::{Base, Historian};
 use runs::{Runs, runs_of};
 use stairway_core::catalog::Catalog;
 use stairway_core::diff::compare;
 use stairway_core::drift::wire::{DRIFT_FORMAT, DriftSet, SET_KIND};
-use stairway_core::drift::{Fresh, Known, READ_BYTES_MAX, judge, seen};
-use stairway_core::model::Timestamp;
+use stairway_core::drift::{Fresh, Known, judge, seen};
 use stairway_core::model::clusterconfig::{Config, Desired};
 use stairway_core::plan::wire::ClusterError;
 use stairway_core::report::{drift_markdown, drift_table};
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::OnceLock;
 
-/// The folder of the reports on their branch.
-const FOLDER: &str = "drift";
 /// Why a cluster was not compared whose config is at fault, in the words of its report.
 const NOT_RENDERED: &str = "its config cannot be read";
 
 /// Compares live with git, and keeps the reports where they are asked for.
 ///
 /// # Errors
-/// Nothing could be selected, or the reports cannot be written.
+/// Nothing could be selected, the base is none, or what was found cannot be printed.
 pub(crate) fn run(session: &mut Session<'_>, request: &DriftRequest) -> Result<u8, CliError> {
-    let (findings, toured) = look(session, request)?;
     let place = Place::of(session, request);
-    let mut composed = Composed::default();
-    let kept = place.keep(session, request, &findings, &mut composed);
+    check_base(&place, request)?;
+    let plans = plans_of(session, request)?;
+    let (findings, toured) = look(session, request, &plans)?;
     let blind = findings.blind();
-    let set = set_of(&mut composed, &toured, blind);
+    let (mut composed, kept) = place.keep(session, request, &findings);
+    let not_kept = kept.as_ref().err().map(CliError::exit_code);
+    let set = set_of(&mut composed, &toured, blind, not_kept);
     print(session, request, &set)?;
-    let said = kept?;
-    session.terminal.say(&said);
+    match &kept {
+        Ok(said) => session.terminal.say(said),
+        Err(error) => error.print(session.terminal),
+    }
     Ok(if request.detailed_exitcode {
         set.exit
     } else {
-        exit_code::strongest(codes(&set, &toured, blind))
+        let all = codes(&set, &toured, blind).into_iter().chain(not_kept);
+        exit_code::strongest(all)
     })
 }
 
+/// A base that no repository of the fleet knows is found before anything is read.
+fn check_base(place: &Place, request: &DriftRequest) -> Result<(), CliError> {
+    let (Some(revision), Some(top)) = (&request.base, &place.top) else {
+        return Ok(());
+    };
+    vcs::resolve(top, revision).map_err(|error| no_base(revision, &error.to_string()))?;
+    Ok(())
+}
+
+fn no_base(revision: &str, why: &str) -> CliError {
+    CliError::usage(format!(
+        "`--base {revision}` is no revision of the config's repository: {why}"
+    ))
+    .hint("give it a commit or a tag that `git log` shows here, or leave it out")
+}
+
+/// Returns the folders in which plans and their journals are: what a branch has of them as well.
+fn plans_of(session: &mut Session<'_>, request: &DriftRequest) -> Result<Vec<PathBuf>, CliError> {
+    let mut plans = vec![request.plans.clone()];
+    if let Some(option) = &request.store {
+        let store = branch::fetched(session, option, Reach::Read)?;
+        if let Err(error) = store.take() {
+            session.terminal.warn(&format!(
+                "{error}; of {} only what is here already is known",
+                store.said()
+            ));
+        }
+        plans.push(store.folder().to_path_buf());
+    }
+    Ok(plans)
+}
+
 /// Reads and compares every cluster.
-fn look(session: &mut Session<'_>, request: &DriftRequest) -> Result<(Findings, Toured), CliError> {
+fn look(
+    session: &mut Session<'_>,
+    request: &DriftRequest,
+    plans: &[PathBuf],
+) -> Result<(Findings, Toured), CliError> {
     let tour = Tour {
         work: &request.work,
         verb: "Comparing",
@@ -69,11 +110,25 @@ fn look(session: &mut Session<'_>, request: &DriftRequest) -> Result<(Findings, 
     let scope = &request.work.scope;
     let historian = Historian::new(catalog, scope.worker.clone());
     let mut looked = Vec::new();
-    let each = |loaded: &Loaded| fresh(loaded, request, &historian, catalog);
+    // Of a config in another repository only its own can tell that it has no such base.
+    let wrong_base: OnceLock<CliError> = OnceLock::new();
+    let each = |loaded: &Loaded| {
+        let base = request.base.as_ref();
+        let base = base.map(|revision| given(loaded, revision)).transpose();
+        let base = base.map_err(|(error, shown)| {
+            // The first is enough: nothing is written.
+            let _others = wrong_base.set(shown);
+            error
+        })?;
+        fresh(loaded, (base, plans), &historian, catalog)
+    };
     let toured = session.tour_set(&tour, &each, &mut |_, fresh| {
         looked.push(Looked::Fresh(Box::new(fresh)));
         Ok(())
     })?;
+    if let Some(error) = wrong_base.into_inner() {
+        return Err(error);
+    }
     for error in &toured.errors {
         let why = toured.unread.get(&error.name).copied();
         let known = Known {
@@ -93,7 +148,7 @@ fn look(session: &mut Session<'_>, request: &DriftRequest) -> Result<(Findings, 
 /// Compares one cluster, and asks git who moved.
 fn fresh(
     loaded: &Loaded,
-    request: &DriftRequest,
+    (given, plans): (Option<Base>, &[PathBuf]),
     historian: &Historian<'_>,
     catalog: &Catalog,
 ) -> Result<Fresh, ClusterError> {
@@ -117,13 +172,11 @@ fn fresh(
     let runs = if quiet {
         Runs::default()
     } else {
-        runs_of(&request.plans, &loaded.name)
+        runs_of(plans, &loaded.name)
     };
-    let base = match &request.base {
-        Some(revision) => given(loaded, revision)?,
-        None => runs.base,
-    };
+    let base = given.unwrap_or(runs.base);
     let (mut verdicts, mut last_author) = (Vec::new(), None);
+    let mut asked = BTreeMap::new();
     if !seen.found.is_empty() {
         let past = historian.past(loaded, &base);
         verdicts.extend(
@@ -131,6 +184,10 @@ fn fresh(
                 .iter()
                 .map(|found| judge(found, &past.states, &past.horizon)),
         );
+        for found in &seen.found {
+            let commit = past.asked_in(&found.key);
+            asked.extend(commit.map(|commit| (found.key.clone(), commit)));
+        }
         last_author = past.last_author;
     }
     Ok(Fresh {
@@ -144,6 +201,7 @@ fn fresh(
         seen,
         verdicts,
         last_author,
+        asked,
     })
 }
 
@@ -162,220 +220,21 @@ fn eks(loaded: &Loaded) -> Result<&Desired, ClusterError> {
     }
 }
 
-/// Returns the base that was given, as the repository of the config knows it.
-fn given(loaded: &Loaded, revision: &str) -> Result<Base, ClusterError> {
-    let failed = |error: String, hint: Option<String>| ClusterError {
-        name: loaded.name.clone(),
-        error,
-        hint,
-        ..ClusterError::default()
-    };
-    let Some(top) = disk::repository_top(&loaded.origin.root) else {
-        let error =
-            format!("`--base {revision}` is a revision, and the config is not in a git repository");
-        return Err(failed(error, None));
-    };
-    vcs::resolve(&top, revision)
-        .map(Base::Given)
-        .map_err(|error| failed(error.to_string(), error.hint()))
-}
-
-/// Where the reports are.
-struct Place {
-    /// The top of the repository of the fleet; none outside of any.
-    top: Option<PathBuf>,
-}
-
-impl Place {
-    fn of(session: &Session<'_>, request: &DriftRequest) -> Self {
-        let scope = &request.work.scope;
-        let folder = match &scope.fleet {
-            Some(fleet) => disk::parent_of(&session.ambient.cwd.join(scope.place(fleet))),
-            None => session.ambient.cwd.clone(),
+/// Returns the base that was given, as the repository of the config knows it; else the error of the
+/// cluster, and that of the invocation.
+fn given(loaded: &Loaded, revision: &str) -> Result<Base, (ClusterError, CliError)> {
+    let top = disk::repository_top(&loaded.origin.root);
+    let found = top
+        .ok_or_else(|| "the config is not in a git repository".to_owned())
+        .and_then(|top| vcs::resolve(&top, revision).map_err(|error| error.to_string()));
+    found.map(Base::Given).map_err(|why| {
+        let error = no_base(revision, &why);
+        let own = ClusterError {
+            name: loaded.name.clone(),
+            error: error.message.clone(),
+            ..ClusterError::default()
         };
-        Self {
-            top: disk::repository_top(&folder),
-        }
-    }
-
-    /// Compares with the last reports and writes the new ones; returns what became of them.
-    fn keep(
-        &self,
-        session: &Session<'_>,
-        request: &DriftRequest,
-        findings: &Findings,
-        composed: &mut Composed,
-    ) -> Result<String, CliError> {
-        match &request.keep {
-            DriftKeep::Nowhere => {
-                let (before, shown) = self.last(session, request)?;
-                *composed = compose(findings, &before, &shown);
-                Ok(if before.is_empty() {
-                    "There is no earlier report: `--out DIR` or `--commit` keeps this one"
-                        .to_owned()
-                } else {
-                    format!("Compared with the reports in {shown}")
-                })
-            }
-            DriftKeep::Folder(folder) => {
-                let shown = folder.strip_prefix(&session.ambient.cwd).unwrap_or(folder);
-                let shown = shown.display().to_string();
-                *composed = compose(findings, &in_folder(folder)?, &shown);
-                write(folder, &shown, composed)
-            }
-            DriftKeep::Branch(remote) => {
-                let at = request.at.unwrap_or(session.ambient.now);
-                self.commit(request, (remote.as_deref(), at), findings, composed)
-            }
-        }
-    }
-
-    /// Returns the last reports: those of the branch, else those in `drift/` here.
-    fn last(
-        &self,
-        session: &Session<'_>,
-        request: &DriftRequest,
-    ) -> Result<(Before, String), CliError> {
-        if let Some(top) = &self.top {
-            let git = Ambient::git();
-            let branch = Branch::of(&git, top, &request.branch, Some(&request.remote))?;
-            let found: Result<Option<Before>, VcsError> = branch.look(|tip| match tip.id() {
-                Some(_) => in_tip(tip).map(Some),
-                None => Ok(None),
-            });
-            if let Ok(Some(before)) = found {
-                return Ok((before, format!("{}:{FOLDER}", request.branch)));
-            }
-        }
-        let before = in_folder(&session.ambient.cwd.join(FOLDER))?;
-        Ok((before, FOLDER.to_owned()))
-    }
-
-    fn commit(
-        &self,
-        request: &DriftRequest,
-        (remote, at): (Option<&str>, Timestamp),
-        findings: &Findings,
-        composed: &mut Composed,
-    ) -> Result<String, CliError> {
-        let name = &request.branch;
-        let Some(top) = &self.top else {
-            *composed = compose(findings, &Before::new(), FOLDER);
-            return Err(CliError::user(format!(
-                "Committing the reports to the branch `{name}` failed: this is no git repository"
-            ))
-            .hint("run it in a clone, or keep the reports in a folder with `--out drift`"));
-        };
-        let git = Ambient::git();
-        let branch = Branch::of(&git, top, name, Some(&request.remote))?;
-        let revision = vcs::resolve(top, "HEAD").ok();
-        let shown = format!("{name}:{FOLDER}");
-        let mut make = |tip: &Tip<'_>| -> Result<Option<Change>, VcsError> {
-            *composed = compose(findings, &in_tip(tip)?, &shown);
-            if composed.entries.is_empty() {
-                return Ok(None);
-            }
-            Ok(Some(change_of(composed, revision.as_deref())))
-        };
-        let (committed, pushed) = match remote {
-            Some(_) => {
-                let published = branch.publish(at, &mut make)?;
-                (published.committed, published.pushed)
-            }
-            None => (branch.commit(at, &mut make)?, false),
-        };
-        let to = match (remote, pushed) {
-            (Some(remote), true) => format!(" and pushed it to `{remote}`"),
-            (Some(_) | None, _) => String::new(),
-        };
-        Ok(match committed {
-            Committed::New { commit, .. } => {
-                let short = commit.get(..COMMIT_DIGITS).unwrap_or(&commit);
-                format!("Committed {short} to the branch `{name}`{to}")
-            }
-            Committed::Same { .. } if pushed => {
-                format!("No report has changed: no commit; the branch `{name}` was pushed as it is")
-            }
-            Committed::Same { .. } => {
-                format!("No report has changed: no commit to the branch `{name}`")
-            }
-        })
-    }
-}
-
-/// As git shows them where ten are enough.
-const COMMIT_DIGITS: usize = 10;
-
-fn change_of(composed: &Composed, revision: Option<&str>) -> Change {
-    let (subject, body) = composed.message();
-    let summary = &composed.summary;
-    let mut trailers = vec![
-        ("Drift-New".to_owned(), summary.new.to_string()),
-        ("Drift-Known".to_owned(), summary.known.to_string()),
-        ("Drift-Resolved".to_owned(), summary.resolved.to_string()),
-        ("Drift-Unapplied".to_owned(), summary.unapplied.to_string()),
-    ];
-    trailers.extend(revision.map(|hash| ("Config-Revision".to_owned(), hash.to_owned())));
-    let entries = composed.entries.iter();
-    Change {
-        entries: entries
-            .map(|(file, bytes)| (format!("{FOLDER}/{file}"), bytes.clone()))
-            .collect(),
-        message: Message {
-            subject,
-            body,
-            trailers,
-        },
-    }
-}
-
-fn in_tip(tip: &Tip<'_>) -> Result<Before, VcsError> {
-    let mut before = Before::new();
-    for path in tip.list(FOLDER)? {
-        let Some(file) = path.strip_prefix(&format!("{FOLDER}/")) else {
-            continue;
-        };
-        if !files::is_ours(file) {
-            continue;
-        }
-        let read = match tip.read(&path) {
-            Ok(Some(bytes)) => Ok(bytes),
-            Ok(None) => continue,
-            Err(error) => Err(error.to_string()),
-        };
-        before.insert(file.to_owned(), read);
-    }
-    Ok(before)
-}
-
-fn in_folder(folder: &Path) -> Result<Before, CliError> {
-    let mut before = Before::new();
-    if !disk::is_dir(folder) {
-        return Ok(before);
-    }
-    let limit = u64::try_from(READ_BYTES_MAX).unwrap_or(u64::MAX);
-    for file in disk::list_dir(folder)? {
-        let path = folder.join(&file);
-        if files::is_ours(&file) && disk::is_file(&path) {
-            let read = disk::read_bounded(&path, limit).map_err(|error| error.to_string());
-            before.insert(file, read);
-        }
-    }
-    Ok(before)
-}
-
-fn write(folder: &Path, shown: &str, composed: &Composed) -> Result<String, CliError> {
-    for (file, bytes) in &composed.entries {
-        let path = folder.join(file);
-        match bytes {
-            Some(bytes) => disk::write_report(&path, bytes)?,
-            None => disk::remove(&path)?,
-        }
-    }
-    Ok(match composed.entries.len() {
-        0 => format!("No report in {shown} has changed"),
-        1 => format!("Wrote 1 file in {shown}"),
-        files => format!("Wrote {files} files in {shown}"),
+        (own, error)
     })
 }
 
@@ -389,10 +248,12 @@ impl Findings {
     }
 }
 
-fn set_of(composed: &mut Composed, toured: &Toured, blind: bool) -> DriftSet {
+/// `not_kept` is the code of why the reports could not be kept.
+fn set_of(composed: &mut Composed, toured: &Toured, blind: bool, not_kept: Option<u8>) -> DriftSet {
     let mut errors = toured.errors.clone();
     errors.append(&mut composed.refused);
     errors.sort_by(|a, b| (&a.name, &a.error).cmp(&(&b.name, &b.error)));
+    let lost = composed.lost.then_some(exit_code::ERROR);
     let mut set = DriftSet {
         format_version: DRIFT_FORMAT,
         kind: SET_KIND.to_owned(),
@@ -403,6 +264,8 @@ fn set_of(composed: &mut Composed, toured: &Toured, blind: bool) -> DriftSet {
         exit: exit_code::DONE,
     };
     let mut all = codes(&set, toured, blind);
+    all.extend(not_kept);
+    all.extend(lost);
     if set.summary.new > 0 {
         all.push(exit_code::CHANGES);
     }
@@ -413,10 +276,12 @@ fn set_of(composed: &mut Composed, toured: &Toured, blind: bool) -> DriftSet {
 /// The codes that need no option: what was not compared is never a silent success.
 fn codes(set: &DriftSet, toured: &Toured, blind: bool) -> Vec<u8> {
     let unread = &toured.unread;
+    let refused = set.clusters.iter().filter(|cluster| cluster.last_unread);
+    let refused: BTreeSet<&String> = refused.map(|c| &c.report.cluster).collect();
     let failed = set
         .errors
         .iter()
-        .any(|error| !unread.contains_key(&error.name));
+        .any(|error| !unread.contains_key(&error.name) || refused.contains(&error.name));
     let lost = set
         .clusters
         .iter()

@@ -1,7 +1,8 @@
 //! A `drift`, checked.
 
-use super::{Ambient, CliError, PLANS_FOLDER, Work, work};
+use super::{Ambient, CliError, PLANS_FOLDER, StoreOption, Work, work};
 use crate::cli::args::{DriftArgs, DriftFormat};
+use crate::store::branch::DEFAULT_REMOTE;
 use stairway_core::model::Timestamp;
 use std::path::PathBuf;
 
@@ -20,6 +21,8 @@ pub struct DriftRequest {
     pub branch: String,
     /// The remote that it is on.
     pub remote: String,
+    /// The branch that has plans as well.
+    pub store: Option<StoreOption>,
     /// Where plans are.
     pub plans: PathBuf,
     /// How to print.
@@ -53,10 +56,16 @@ pub(super) fn drift(args: DriftArgs, ambient: &Ambient) -> Result<DriftRequest, 
         branch,
         push,
         remote,
+        store,
         dir,
         format,
         detailed_exitcode,
     } = args;
+    let store = store.map(|branch| StoreOption {
+        branch,
+        remote: remote.clone(),
+    });
+    let remote = remote.unwrap_or_else(|| DEFAULT_REMOTE.to_owned());
     let keep = match (out, commit) {
         (Some(folder), _) => DriftKeep::Folder(ambient.cwd.join(folder)),
         (None, true) => DriftKeep::Branch(push.then(|| remote.clone())),
@@ -69,6 +78,7 @@ pub(super) fn drift(args: DriftArgs, ambient: &Ambient) -> Result<DriftRequest, 
         keep,
         branch,
         remote,
+        store,
         plans: ambient
             .cwd
             .join(dir.unwrap_or_else(|| PathBuf::from(PLANS_FOLDER))),

@@ -1,6 +1,6 @@
 //! A report from what was found and from the previous report: what is new, known, resolved.
 
-use super::find::{Seen, Unseen};
+use super::find::{Key, Seen, Unseen};
 use super::wire::{
     DRIFT_FORMAT, DriftClass, DriftItem, DriftReport, DriftedCluster, GitChange, LapsedRule,
     OpenWork, READ_COMPLETE, READ_FAILED, READ_PARTLY, REPORT_KIND, Standing, ToldBy,
@@ -39,6 +39,8 @@ pub struct Fresh {
     pub verdicts: Vec<(Verdict, Option<GitChange>)>,
     /// Who last changed the config: for what no value tells.
     pub last_author: Option<GitChange>,
+    /// By what it is about: the newest commit that asked for what live says, where that was superseded.
+    pub asked: BTreeMap<Key, GitChange>,
 }
 
 /// A report and what changed since the previous one.
@@ -64,6 +66,7 @@ pub fn carry(fresh: &Fresh, previous: Option<&DriftReport>) -> Carried {
         seen,
         verdicts,
         last_author,
+        asked,
     } = fresh;
     let mut items: Vec<DriftItem> = Vec::new();
     for (found, (verdict, since)) in seen.found.iter().zip(verdicts) {
@@ -71,13 +74,17 @@ pub fn carry(fresh: &Fresh, previous: Option<&DriftReport>) -> Carried {
         let old = before.get(print.as_str()).copied();
         let mut item = item(
             found,
-            verdict,
+            &judged_before(verdict, old),
             print,
             old.map_or(known.at, |old| old.first_seen),
         );
         // A value that did not change has the author that it had; only its commit may be too old to see.
         let kept = old.and_then(|old| old.last_author.clone());
         item.last_author = since.clone().or(kept).or_else(|| last_author.clone());
+        if matches!(item.class, DriftClass::Drift | DriftClass::Both) {
+            let kept = old.and_then(|old| old.asked_in.clone());
+            item.asked_in = asked.get(&found.key).cloned().or(kept);
+        }
         items.push(item);
     }
     let lost = previous.iter().flat_map(|report| &report.items);
@@ -124,6 +131,7 @@ pub fn keep(known: &Known, why: &str, previous: Option<&DriftReport>) -> Carried
         at: known.at,
         new: Vec::new(),
         resolved: Vec::new(),
+        last_unread: false,
     }
 }
 
@@ -140,6 +148,27 @@ fn empty(cluster: &str, config: &str) -> DriftReport {
         open: Vec::new(),
         lapsed: Vec::<LapsedRule>::new(),
         unread: Vec::new(),
+    }
+}
+
+/// What a clone without its history cannot judge may be judged already: both values are the same still.
+fn judged_before(verdict: &Verdict, old: Option<&DriftItem>) -> Verdict {
+    let (Verdict::Unclassified(_), Some(old)) = (verdict, old) else {
+        return verdict.clone();
+    };
+    match (old.class, &old.change) {
+        (DriftClass::Drift, None) => Verdict::Drift,
+        (DriftClass::Both, Some(change)) => Verdict::Both(Some(change.clone())),
+        (DriftClass::Unapplied, Some(change)) => Verdict::Unapplied(Some(change.clone())),
+        (DriftClass::Unapplied, None) if !old.uncommitted => Verdict::Standing,
+        (
+            DriftClass::Drift
+            | DriftClass::Both
+            | DriftClass::Unapplied
+            | DriftClass::Unclassified
+            | DriftClass::Ignored,
+            _,
+        ) => verdict.clone(),
     }
 }
 
@@ -173,6 +202,7 @@ fn item(found: &Found, verdict: &Verdict, fingerprint: String, first_seen: Times
         first_seen,
         uncommitted: !ignored && change.is_some_and(Option::is_none),
         change: change.cloned().flatten().filter(|_| !ignored),
+        asked_in: None,
         last_author: None,
         ignored: found.ignored.clone(),
         why: why.filter(|_| !ignored),
@@ -241,5 +271,6 @@ fn compared(report: DriftReport, at: Timestamp, previous: Option<&DriftReport>) 
         at,
         new,
         resolved,
+        last_unread: false,
     }
 }

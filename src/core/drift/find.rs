@@ -258,6 +258,7 @@ fn lapsed(settings: &Settings, cluster: &str, at: Timestamp) -> Vec<LapsedRule> 
         .filter(|rule| glob_matches(&rule.cluster, cluster) && at >= rule.expires)
         .map(|rule| LapsedRule {
             path: rule.path.clone(),
+            cluster: rule.cluster.clone(),
             owner: rule.owner.clone(),
             reason: rule.reason.clone(),
             expires: rule.expires,

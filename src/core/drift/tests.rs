@@ -327,6 +327,7 @@ fn fresh(minutes: i64, rows: Vec<(Found, Verdict)>) -> Fresh {
         },
         verdicts,
         last_author: Some(commit("c")),
+        asked: BTreeMap::new(),
     }
 }
 
@@ -581,4 +582,47 @@ fn changed_lines(before: &DriftReport, after: &DriftReport) -> Vec<String> {
         .filter(|(one, other)| one != other)
         .map(|(_, other)| other.to_owned())
         .collect()
+}
+
+#[test]
+fn what_a_shallow_clone_cannot_judge_is_as_it_was_judged_before() {
+    let cut = || Verdict::Unclassified("this clone is shallow".to_owned());
+    for (sentence, verdict, class, by) in [
+        (
+            "not applied, by that commit",
+            Verdict::Unapplied(Some(commit("d"))),
+            DriftClass::Unapplied,
+            Some(commit("d")),
+        ),
+        ("by hand", Verdict::Drift, DriftClass::Drift, None),
+        (
+            "both",
+            Verdict::Both(Some(commit("d"))),
+            DriftClass::Both,
+            Some(commit("d")),
+        ),
+        (
+            "what was not committed then may be by now",
+            Verdict::Unapplied(None),
+            DriftClass::Unclassified,
+            None,
+        ),
+    ] {
+        let before = carry(&fresh(0, vec![(found("9"), verdict)]), None).report;
+        let now = carry(&fresh(60, vec![(found("9"), cut())]), Some(&before));
+        let item = &now.report.items[0];
+        assert_eq!((item.class, &item.change), (class, &by), "{sentence}");
+        assert_eq!(
+            now.new.is_empty(),
+            class != DriftClass::Unclassified,
+            "{sentence}"
+        );
+        // Another value is another difference, of which nothing is known.
+        let other = carry(&fresh(60, vec![(found("8"), cut())]), Some(&before));
+        assert_eq!(
+            other.report.items[0].class,
+            DriftClass::Unclassified,
+            "{sentence}"
+        );
+    }
 }

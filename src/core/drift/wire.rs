@@ -98,6 +98,10 @@ pub struct DriftItem {
     /// True when the change in git is not committed.
     #[serde(default, skip_serializing_if = "is_false")]
     pub uncommitted: bool,
+    /// The newest commit in which git asked for what live says, where that was superseded by what was
+    /// applied last or by the base: only for drift.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_in: Option<GitChange>,
     /// Who last changed in git what it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_author: Option<GitChange>,
@@ -206,10 +210,13 @@ pub enum ToldBy {
 }
 
 /// An ignore rule that has run out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct LapsedRule {
     /// Which differences it left alone.
     pub path: String,
+    /// Of which clusters: a glob over their names.
+    #[serde(default)]
+    pub cluster: String,
     /// Who answers for it.
     pub owner: String,
     /// Why.
@@ -249,6 +256,10 @@ pub struct DriftedCluster {
     pub new: Vec<String>,
     /// Drift of the previous report that is there no more.
     pub resolved: Vec<DriftItem>,
+    /// True when there is a previous report and it cannot be read: then all drift counts as new, and
+    /// nothing of the cluster is written.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub last_unread: bool,
 }
 
 /// Totals.
@@ -270,7 +281,7 @@ pub struct DriftSummary {
     pub unread: u32,
     /// Drift of which nobody can say who moved; part of `new` and `known`.
     pub unclassified: u32,
-    /// Ignore rules that have run out.
+    /// Ignore rules that have run out; one for several clusters counts once.
     pub lapsed: u32,
 }
 

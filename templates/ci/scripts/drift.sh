@@ -3,15 +3,18 @@
 # What differs since the last time is in review/drift.md, how it ended in review/exit.
 #
 #   STAIRWAY_DRIFT_BRANCH   where the reports are, "stairway/drift"
+#   STAIRWAY_STORE          where the plans are that were applied, "branch:stairway/runs"; it need not be there yet
 #   STAIRWAY_ON_DRIFT       what new drift does: `fail` (default) ends with 2, `pass` with 0
 # shellcheck disable=SC2016 # the back-ticks are Markdown
 set -eu
 
 branch=${STAIRWAY_DRIFT_BRANCH:-stairway/drift}
+store=${STAIRWAY_STORE:-branch:stairway/runs}
 mkdir -p review
 rm -f review/drift.md review/exit
 code=0
-stairway drift --commit --branch "$branch" --push --detailed-exitcode --format markdown >review/drift.md || code=$?
+stairway drift --store "$store" --commit --branch "$branch" --push --detailed-exitcode --format markdown \
+  >review/drift.md || code=$?
 printf '%s\n' "$code" >review/exit
 cat review/drift.md
 # GitHub takes a summary of less than 1 MiB whole, and a longer one not at all.

@@ -1,7 +1,7 @@
 //! The report files: what they were, and what they become.
 
 use crate::render::SourceFormat;
-use stairway_core::drift::wire::{DriftReport, DriftSummary, DriftedCluster, stem_of};
+use stairway_core::drift::wire::{DriftReport, DriftSummary, DriftedCluster, LapsedRule, stem_of};
 use stairway_core::drift::{Fresh, Known, carry, keep, read_report};
 use stairway_core::plan::wire::ClusterError;
 use stairway_core::report::{drift_files_page, drift_message, drift_page};
@@ -40,6 +40,8 @@ pub(super) struct Composed {
     /// Clusters that the fleet has no more.
     pub(super) gone: Vec<String>,
     pub(super) summary: DriftSummary,
+    /// True when there may be earlier reports, and nobody knows what they say.
+    pub(super) lost: bool,
 }
 
 impl Composed {
@@ -61,21 +63,15 @@ pub(super) fn compose(findings: &Findings, before: &Before, shown: &str) -> Comp
     let mut pages: BTreeMap<String, DriftReport> = BTreeMap::new();
     let mut previous = read_all(before, shown, &mut result.refused);
     let broken: BTreeSet<String> = result.refused.iter().map(|one| one.name.clone()).collect();
-    for cluster in &broken {
-        pages.insert(cluster.clone(), unusable(cluster));
-    }
     let mut whole = findings.whole;
     let mut looked_at: BTreeSet<String> = BTreeSet::new();
     for looked in &findings.looked {
-        let Some((cluster, carried)) = judged(looked, &previous) else {
+        let Some((cluster, mut carried)) = judged(looked, &previous) else {
             // Whose config it is is not known, so nobody is gone for certain.
             whole = false;
             continue;
         };
         looked_at.insert(cluster.clone());
-        if broken.contains(&cluster) {
-            continue;
-        }
         if !is_file_name(&cluster) {
             result.refused.push(ClusterError {
                 name: cluster.clone(),
@@ -85,13 +81,18 @@ pub(super) fn compose(findings: &Findings, before: &Before, shown: &str) -> Comp
             });
             continue;
         }
+        carried.last_unread = broken.contains(&cluster);
         result.summary.add(&carried.summary());
         result.clusters.push(carried);
     }
     result
         .clusters
         .sort_by(|a, b| a.report.cluster.cmp(&b.report.cluster));
-    for cluster in &result.clusters {
+    let lapsed = result.clusters.iter().flat_map(|c| &c.report.lapsed);
+    // One rule of the fleet file is for many clusters.
+    let lapsed: BTreeSet<&LapsedRule> = lapsed.collect();
+    result.summary.lapsed = u32::try_from(lapsed.len()).unwrap_or(u32::MAX);
+    for cluster in result.clusters.iter().filter(|c| !c.last_unread) {
         previous.remove(&cluster.report.cluster);
         pages.insert(cluster.report.cluster.clone(), cluster.report.clone());
     }
@@ -107,7 +108,17 @@ pub(super) fn compose(findings: &Findings, before: &Before, shown: &str) -> Comp
             pages.insert(name, report);
         }
     }
-    write(&mut result, &pages, before);
+    write(&mut result, &pages, &broken, before);
+    result
+}
+
+/// As [`compose`], where nobody knows what the earlier reports say: all drift counts as new.
+pub(super) fn compose_alone(findings: &Findings) -> Composed {
+    let mut result = compose(findings, &Before::new(), "");
+    for cluster in &mut result.clusters {
+        cluster.last_unread = true;
+    }
+    result.lost = true;
     result
 }
 
@@ -151,18 +162,6 @@ fn read_all(
     previous
 }
 
-/// What is written of a cluster whose report cannot be used, on the page of the fleet only.
-fn unusable(cluster: &str) -> DriftReport {
-    let known = Known {
-        cluster: cluster.to_owned(),
-        config: String::new(),
-        owner: None,
-        at: stairway_core::model::Timestamp::from_unix(0),
-        journal: BTreeMap::new(),
-    };
-    keep(&known, "its report cannot be read", None).report
-}
-
 /// A cluster that failed before its name was known is found by its config.
 fn judged(
     looked: &Looked,
@@ -200,7 +199,13 @@ fn is_file_name(name: &str) -> bool {
         && !name.chars().any(char::is_control)
 }
 
-fn write(result: &mut Composed, pages: &BTreeMap<String, DriftReport>, before: &Before) {
+/// Of `broken` nothing is touched: their reports cannot be read.
+fn write(
+    result: &mut Composed,
+    pages: &BTreeMap<String, DriftReport>,
+    broken: &BTreeSet<String>,
+    before: &Before,
+) {
     let mut put = |file: String, text: String| {
         let same = matches!(before.get(&file), Some(Ok(old)) if old == text.as_bytes());
         if !same {
@@ -209,7 +214,7 @@ fn write(result: &mut Composed, pages: &BTreeMap<String, DriftReport>, before: &
         !same
     };
     let mut changed = BTreeSet::new();
-    for cluster in &result.clusters {
+    for cluster in result.clusters.iter().filter(|c| !c.last_unread) {
         let report = &cluster.report;
         let stem = report.stem();
         let json = put(format!("{stem}.json"), report.to_json());
@@ -218,7 +223,7 @@ fn write(result: &mut Composed, pages: &BTreeMap<String, DriftReport>, before: &
         }
     }
     let reports: Vec<&DriftReport> = pages.values().collect();
-    put(FLEET_PAGE.to_owned(), drift_files_page(&reports));
+    put(FLEET_PAGE.to_owned(), drift_files_page(&reports, broken));
     for name in &result.gone {
         for ending in ["json", "md"] {
             let file = format!("{}.{ending}", stem_of(name));

@@ -24,6 +24,18 @@ pub(super) struct Past {
     pub(super) states: Vec<Asked>,
     pub(super) horizon: Horizon,
     pub(super) last_author: Option<GitChange>,
+    /// With [`Horizon::Base`]: what git asked for at all, newest first, whatever was applied since.
+    beyond: Vec<Asked>,
+}
+
+impl Past {
+    /// Returns the newest commit that asked for what live says of this, though it was superseded.
+    pub(super) fn asked_in(&self, key: &Key) -> Option<GitChange> {
+        let mut states = self.beyond.iter();
+        let agreed =
+            states.find(|state| state.differs.as_ref().is_some_and(|d| !d.contains_key(key)));
+        agreed.and_then(|state| state.change.clone())
+    }
 }
 
 /// How live is known to have been.
@@ -95,6 +107,7 @@ impl<'a> Historian<'a> {
             states: vec![state],
             horizon: Horizon::Cut(why.to_owned()),
             last_author: None,
+            beyond: Vec::new(),
         };
         let root = &loaded.origin.root;
         let Some(top) = files::repository_top(root) else {
@@ -160,10 +173,27 @@ impl<'a> Historian<'a> {
             }
         }
         let (states, horizon) = outcome;
+        let mut beyond = Vec::new();
+        if horizon == Horizon::Base {
+            let files = listed(&paths);
+            let history = vcs::changes_of(top, "HEAD", &files, STATES_MAX, None).ok()?;
+            let mut walk = Walk {
+                historian: self,
+                subject,
+                base,
+                stop: None,
+                rendered: &mut rendered,
+                paths: &mut paths,
+                states: vec![present],
+            };
+            walk.beyond(&history, usize::from(!dirty));
+            beyond = walk.states;
+        }
         Some(Past {
             states,
             horizon,
             last_author: self.last_author(subject),
+            beyond,
         })
     }
 
@@ -280,6 +310,23 @@ impl Walk<'_> {
             return Horizon::Bounded;
         }
         self.before_all(history)
+    }
+
+    /// Adds a state per commit, whatever was applied since, until each difference has one that agreed.
+    fn beyond(&mut self, history: &vcs::History, seen: usize) {
+        for made in history.commits.iter().skip(seen) {
+            if self.is_told() {
+                return;
+            }
+            let earlier = self.at(&made.commit);
+            if earlier.absent {
+                return;
+            }
+            self.states.push(Asked {
+                change: Some(change(made)),
+                differs: earlier.differs,
+            });
+        }
     }
 
     /// What the oldest of the changes changed: the state before it, which may be the base.

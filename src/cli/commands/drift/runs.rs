@@ -8,7 +8,7 @@ use stairway_core::journal::{self, Ending};
 use stairway_core::model::Timestamp;
 use stairway_core::plan::wire::{Plan, StepKind};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::PathBuf;
 
 /// The journal of the longest run has some 10 MB.
 const JOURNAL_BYTES_MAX: u64 = 256 << 20;
@@ -22,19 +22,24 @@ pub(super) struct Runs {
     pub(super) tainted: BTreeMap<String, Timestamp>,
 }
 
-/// Reads the runs of a cluster below `plans`. What cannot be read says nothing: a broken journal is no
+/// Reads the runs of a cluster below each of `plans`. What cannot be read says nothing: a broken journal is no
 /// proof that something was applied.
-pub(super) fn runs_of(plans: &Path, cluster: &str) -> Runs {
+pub(super) fn runs_of(plans: &[PathBuf], cluster: &str) -> Runs {
     let mut newest: Option<(Timestamp, Base)> = None;
     let mut tainted: BTreeMap<String, Timestamp> = BTreeMap::new();
-    for name in files::list_dir(plans).unwrap_or_default() {
+    let names = |folder: &PathBuf| {
+        let names = files::list_dir(folder).unwrap_or_default().into_iter();
+        names
+            .map(|name| (folder.join(&name), name))
+            .collect::<Vec<_>>()
+    };
+    for (folder, name) in plans.iter().flat_map(names) {
         let own = name
             .rsplit_once('-')
             .is_some_and(|(head, _)| head == cluster);
         if !own {
             continue;
         }
-        let folder = plans.join(&name);
         let Ok(Stored::Plan(plan)) = store::read(&folder.join("plan.json"), &name) else {
             continue;
         };

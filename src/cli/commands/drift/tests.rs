@@ -46,6 +46,7 @@ fn looked(cluster: &str, minutes: i64, live: Option<&str>) -> Looked {
             ..Seen::default()
         },
         last_author: None,
+        asked: BTreeMap::new(),
     }))
 }
 
@@ -192,10 +193,11 @@ fn what_failed_before_it_had_a_name_is_found_by_its_config() {
 fn without_plans_nothing_is_known_of_runs() {
     let folder = tempfile::tempdir().unwrap();
     for plans in [folder.path().join("none"), folder.path().to_path_buf()] {
-        let runs = runs_of(&plans, "hub");
+        let runs = runs_of(&[plans], "hub");
         assert!(matches!(runs.base, Base::Unknown));
         assert!(runs.tainted.is_empty());
     }
     crate::files::write_atomic(&folder.path().join("hub-0123456789ab/plan.json"), b"{").unwrap();
-    assert!(matches!(runs_of(folder.path(), "hub").base, Base::Unknown));
+    let plans = [folder.path().to_path_buf()];
+    assert!(matches!(runs_of(&plans, "hub").base, Base::Unknown));
 }

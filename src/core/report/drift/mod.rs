@@ -12,7 +12,7 @@ pub use terminal::drift_table;
 use super::differences::class_in_words;
 use super::words::count;
 use crate::drift::wire::{
-    DriftClass, DriftItem, DriftSummary, GitChange, OpenKind, OpenWork, ToldBy,
+    DriftClass, DriftItem, DriftSet, DriftSummary, GitChange, OpenKind, OpenWork, ToldBy,
 };
 use crate::plan::wire::DifferenceClass;
 
@@ -52,6 +52,16 @@ pub fn drift_line(summary: &DriftSummary) -> String {
         line.push_str(&format!(" {rules} expired."));
     }
     line
+}
+
+/// What is said of a cluster whose last report is no help.
+const LAST_UNREAD: &str = "The last report cannot be read: all drift counts as new, and nothing of this cluster was written.";
+
+/// How an error is headed: a cluster that was compared with git has only its report to complain about.
+fn heading(set: &DriftSet, name: &str) -> &'static str {
+    let mut clusters = set.clusters.iter();
+    let compared = clusters.any(|cluster| cluster.last_unread && cluster.report.cluster == name);
+    if compared { "Not kept" } else { "Not compared" }
 }
 
 /// Returns `nodegroup core-a maxSize`.
@@ -152,6 +162,16 @@ fn story(item: &DriftItem) -> String {
         (None, true) => "in the work tree, not committed".to_owned(),
         (None, false) => String::new(),
     };
+    if let Some(asked) = item.asked_in.as_ref().map(by_whom) {
+        let live = format!(
+            "it is as git asked in {asked}, and what was applied last (or `--base`) is otherwise"
+        );
+        return if item.class == DriftClass::Both {
+            format!("Live was changed: {live}; git changed it too, {git}.")
+        } else {
+            format!("Live was changed: {live}.")
+        };
+    }
     match item.class {
         DriftClass::Drift => {
             "Live was changed, or never followed: no config in git agrees.".to_owned()

@@ -4,8 +4,13 @@
 
 use super::super::markup::{cell, code_cell, prose, table};
 use super::super::words::count;
-use super::{drift_line, last_author, place, sides, sorted, story, takes, under_way};
-use crate::drift::wire::{DriftClass, DriftItem, DriftReport, DriftSet, DriftedCluster, Standing};
+use super::{
+    LAST_UNREAD, drift_line, heading, last_author, place, sides, sorted, story, takes, under_way,
+};
+use crate::drift::wire::{
+    DriftClass, DriftItem, DriftReport, DriftSet, DriftedCluster, Standing, stem_of,
+};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 /// A message is read in a log: more lines than this are in the files.
@@ -130,8 +135,9 @@ fn standing(standing: &Standing) -> String {
     format!("{}.", parts.join(", "))
 }
 
-/// Returns the page of the fleet: a row per cluster, with links to the pages beside it.
-pub fn drift_files_page(reports: &[&DriftReport]) -> String {
+/// Returns the page of the fleet: a row per cluster, with links to the pages beside it. `unusable` are
+/// clusters that have a report which cannot be read, so that nothing is said of them in numbers.
+pub fn drift_files_page(reports: &[&DriftReport], unusable: &BTreeSet<String>) -> String {
     let number = |report: &DriftReport, holds: fn(DriftClass) -> bool| {
         report.items.iter().filter(|item| holds(item.class)).count()
     };
@@ -152,11 +158,18 @@ pub fn drift_files_page(reports: &[&DriftReport]) -> String {
         count(reports.len(), "cluster"),
         failed
     );
-    let rows: Vec<Vec<String>> = reports
+    if !unusable.is_empty() {
+        let clusters = count(unusable.len(), "cluster");
+        let _ = writeln!(
+            out,
+            "Not counted: {clusters} whose report cannot be read.\n"
+        );
+    }
+    let mut rows: Vec<(&str, Vec<String>)> = reports
         .iter()
         .map(|report| {
             let standing = &report.standing;
-            vec![
+            let row = vec![
                 format!("[{}]({}.md)", cell(&report.cluster), link(&report.stem())),
                 drift(report).to_string(),
                 unapplied(report).to_string(),
@@ -166,9 +179,18 @@ pub fn drift_files_page(reports: &[&DriftReport]) -> String {
                 standing.standard_until.map_or(String::new(), |t| t.day()),
                 cell(report.owner.as_deref().unwrap_or("")),
                 cell(&report.read),
-            ]
+            ];
+            (report.cluster.as_str(), row)
         })
         .collect();
+    rows.extend(unusable.iter().map(|name| {
+        let mut row = vec![format!("[{}]({}.md)", cell(name), link(&stem_of(name)))];
+        row.resize(8, "?".to_owned());
+        row.push("report cannot be read".to_owned());
+        (name.as_str(), row)
+    }));
+    rows.sort();
+    let rows: Vec<Vec<String>> = rows.into_iter().map(|(_, row)| row).collect();
     let titles = [
         "cluster",
         "drift",
@@ -207,11 +229,15 @@ pub fn drift_markdown(set: &DriftSet) -> String {
             && report.lapsed.is_empty()
             && report.unread.is_empty()
             && report.failed().is_none()
-            && cluster.resolved.is_empty();
+            && cluster.resolved.is_empty()
+            && !cluster.last_unread;
         if quiet {
             continue;
         }
         let _ = write!(out, "\n#{}", drift_page(report).replace("\n## ", "\n### "));
+        if cluster.last_unread {
+            let _ = writeln!(out, "\n**{LAST_UNREAD}**");
+        }
         for (title, items) in [
             ("New", new_items(cluster)),
             ("Resolved", cluster.resolved.iter().collect()),
@@ -225,7 +251,8 @@ pub fn drift_markdown(set: &DriftSet) -> String {
     for error in &set.errors {
         let _ = writeln!(
             out,
-            "\n**{} was not compared:** {}",
+            "\n**{}: {}.** {}",
+            heading(set, &error.name),
             prose(&error.name),
             prose(&error.error)
         );

@@ -3,7 +3,10 @@
 use super::super::layout::{Page, clean, clip};
 use super::super::style::{Ink, Look};
 use super::super::words::{count, list_some};
-use super::{drift_line, last_author, place, rank, sides, sorted, story, takes, under_way};
+use super::{
+    LAST_UNREAD, drift_line, heading, last_author, place, rank, sides, sorted, story, takes,
+    under_way,
+};
 use crate::drift::wire::{DriftClass, DriftItem, DriftReport, DriftSet, DriftedCluster, Standing};
 use crate::model::{DAY_SECONDS, Timestamp};
 use crate::plan::wire::DifferenceClass;
@@ -47,7 +50,11 @@ pub fn drift_table(set: &DriftSet, look: &Look) -> String {
 fn errors(set: &DriftSet, page: &mut Page) {
     for error in &set.errors {
         page.gap();
-        page.say(0, Ink::Bad, &format!("Not compared: {}", error.name));
+        page.say(
+            0,
+            Ink::Bad,
+            &format!("{}: {}", heading(set, &error.name), error.name),
+        );
         page.say(2, Ink::Plain, &error.error);
         if let Some(hint) = &error.hint {
             page.say(2, Ink::Place, &format!("Hint: {hint}"));
@@ -82,6 +89,7 @@ fn is_quiet(cluster: &DriftedCluster) -> bool {
         && report.unread.is_empty()
         && cluster.resolved.is_empty()
         && report.failed().is_none()
+        && !cluster.last_unread
 }
 
 fn one(cluster: &DriftedCluster, page: &mut Page) {
@@ -98,6 +106,9 @@ fn one(cluster: &DriftedCluster, page: &mut Page) {
     if let Some(why) = report.failed() {
         let text = format!("It could not be read ({why}); below is what was known before.");
         page.say(2, Ink::Bad, &text);
+    }
+    if cluster.last_unread {
+        page.say(2, Ink::Bad, LAST_UNREAD);
     }
     let dates = standing(&report.standing, now);
     if !dates.is_empty() {

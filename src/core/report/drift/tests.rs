@@ -9,6 +9,7 @@ use crate::drift::wire::{
 };
 use crate::model::{KubeMinor, Timestamp};
 use crate::plan::wire::{ClusterError, DifferenceClass, Waived};
+use std::collections::BTreeSet;
 
 fn change(digit: &str, author: &str) -> GitChange {
     GitChange {
@@ -30,6 +31,7 @@ fn item(class: DriftClass, subject: &str, field: &str) -> DriftItem {
         first_seen: time(-3_000),
         change: None,
         uncommitted: false,
+        asked_in: None,
         last_author: Some(change("a", "Ann Example")),
         ignored: None,
         why: None,
@@ -124,6 +126,7 @@ fn busy() -> DriftedCluster {
     }];
     own.lapsed = vec![LapsedRule {
         path: "addon *.tags".to_owned(),
+        cluster: "*".to_owned(),
         owner: "ops".to_owned(),
         reason: "a load test.".to_owned(),
         expires: day("2026-08-01"),
@@ -134,6 +137,7 @@ fn busy() -> DriftedCluster {
         at: time(0),
         new: new.map(str::to_owned).to_vec(),
         resolved: vec![item(DriftClass::Drift, "addon vpc-cni", "version")],
+        last_unread: false,
     }
 }
 
@@ -143,6 +147,7 @@ fn calm(name: &str) -> DriftedCluster {
         at: time(0),
         new: vec![],
         resolved: vec![],
+        last_unread: false,
     }
 }
 
@@ -208,7 +213,10 @@ fn what_goes_to_git_looks_as_committed() {
         (
             "drift_files",
             include_str!("../snapshots/drift_files.txt"),
-            format!("{}\n{subject}\n\n{body}\n", drift_files_page(&reports)),
+            format!(
+                "{}\n{subject}\n\n{body}\n",
+                drift_files_page(&reports, &BTreeSet::new())
+            ),
         ),
         (
             "drift_json",
@@ -256,4 +264,47 @@ fn a_fleet_in_which_nothing_differs_is_one_line() {
         ..set()
     };
     assert_eq!(drift_table(&set, &Look::plain(80)), "No drift.\n");
+}
+
+#[test]
+fn who_cannot_be_counted_is_not_counted_as_nothing() {
+    let unusable: BTreeSet<String> = ["broken".to_owned()].into();
+    let own = report("core-a", vec![]);
+    let page = drift_files_page(&[&own], &unusable);
+    assert!(
+        page.contains(
+            "| [broken](broken.md) | ? | ? | ? | ? | ? | ? | ? | report cannot be read |"
+        ),
+        "{page}"
+    );
+    assert!(
+        page.contains("on 1 cluster; 0 not read.\n\nNot counted: 1 cluster whose report cannot"),
+        "{page}"
+    );
+}
+
+#[test]
+fn drift_that_git_once_asked_for_is_told_so() {
+    let asked = |class| DriftItem {
+        asked_in: Some(change("d", "Dan")),
+        change: (class == DriftClass::Both).then(|| change("b", "Bob")),
+        ..item(class, "nodegroup core-b", "maxSize")
+    };
+    for (class, end) in [
+        (DriftClass::Drift, "is otherwise."),
+        (
+            DriftClass::Both,
+            "is otherwise; git changed it too, in bbbbbbbbbb by Bob",
+        ),
+    ] {
+        let page = drift_page(&report("hub", vec![asked(class)]));
+        assert!(
+            page.contains("it is as git asked in dddddddddd by Dan"),
+            "{page}"
+        );
+        assert!(
+            page.contains(end) && !page.contains("o config in git agrees"),
+            "{page}"
+        );
+    }
 }
