@@ -253,7 +253,8 @@ fn set_of(composed: &mut Composed, toured: &Toured, blind: bool, not_kept: Optio
     let mut errors = toured.errors.clone();
     errors.append(&mut composed.refused);
     errors.sort_by(|a, b| (&a.name, &a.error).cmp(&(&b.name, &b.error)));
-    let lost = composed.lost.then_some(exit_code::ERROR);
+    // What hindered the keeping as well has a code of its own.
+    let lost = (composed.lost && not_kept.is_none()).then_some(exit_code::ERROR);
     let mut set = DriftSet {
         format_version: DRIFT_FORMAT,
         kind: SET_KIND.to_owned(),

@@ -116,7 +116,8 @@ pub(super) fn compose(findings: &Findings, before: &Before, shown: &str) -> Comp
 pub(super) fn compose_alone(findings: &Findings) -> Composed {
     let mut result = compose(findings, &Before::new(), "");
     for cluster in &mut result.clusters {
-        cluster.last_unread = true;
+        // Where git and live agree there is nothing to add.
+        cluster.last_unread = !cluster.new.is_empty();
     }
     result.lost = true;
     result
