@@ -15,6 +15,7 @@ mod configs;
 mod demo;
 mod demo_facts;
 mod drift;
+mod drift_base;
 mod drift_obstacles;
 mod explain;
 mod fleet;

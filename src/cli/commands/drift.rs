@@ -115,7 +115,8 @@ fn look(
     let each = |loaded: &Loaded| {
         let base = request.base.as_ref();
         let base = base.map(|revision| given(loaded, revision)).transpose();
-        let base = base.map_err(|(error, shown)| {
+        let base = base.map_err(|errors| {
+            let (error, shown) = *errors;
             // The first is enough: nothing is written.
             let _others = wrong_base.set(shown);
             error
@@ -222,7 +223,7 @@ fn eks(loaded: &Loaded) -> Result<&Desired, ClusterError> {
 
 /// Returns the base that was given, as the repository of the config knows it; else the error of the
 /// cluster, and that of the invocation.
-fn given(loaded: &Loaded, revision: &str) -> Result<Base, (ClusterError, CliError)> {
+fn given(loaded: &Loaded, revision: &str) -> Result<Base, Box<(ClusterError, CliError)>> {
     let top = disk::repository_top(&loaded.origin.root);
     let found = top
         .ok_or_else(|| "the config is not in a git repository".to_owned())
@@ -234,7 +235,7 @@ fn given(loaded: &Loaded, revision: &str) -> Result<Base, (ClusterError, CliErro
             error: error.message.clone(),
             ..ClusterError::default()
         };
-        (own, error)
+        Box::new((own, error))
     })
 }
 
