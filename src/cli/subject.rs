@@ -65,7 +65,7 @@ impl Subject {
         let folder = store.folder().to_path_buf();
         let folders = std::slice::from_ref(&folder);
         let mut subject = Self::open_in(scope, &named, &folder, folders, Some(&store))?;
-        store.check(&subject.plan.id)?;
+        branch::check(session, &store, &subject.plan.id)?;
         if reach == Reach::Write {
             branch::catch_up(session, &store, &subject.plan.id)?;
         } else if store.is_ahead(&subject.plan.id)? {
@@ -162,7 +162,7 @@ impl Subject {
         for plan in plans {
             let dir = crate::approvals::plan_dir(&plan, &named, &cwd, &folders)?;
             if let Some(kept) = &kept {
-                kept.check(&plan.id)?;
+                branch::check(session, kept, &plan.id)?;
             }
             subjects.push(Self {
                 again: scope.plan_again(&plan.name),
