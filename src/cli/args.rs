@@ -508,7 +508,7 @@ pub struct ManArgs {
 pub enum PlanFormat {
     /// For a terminal
     Table,
-    /// A plan set as canonical JSON
+    /// Canonical JSON: a plan set; of one plan that is shown, the plan
     Json,
     /// For a pull request
     Markdown,

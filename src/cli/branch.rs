@@ -90,6 +90,27 @@ pub(crate) fn open_filled(
     Ok(store)
 }
 
+/// Makes sure that the journal of a plan here is of the run on the branch; says so when the one here was set aside.
+pub(crate) fn check(
+    session: &mut Session<'_>,
+    store: &BranchStore,
+    id: &str,
+) -> Result<(), CliError> {
+    if let Some(aside) = store.check(id)? {
+        let events = match aside.events {
+            1 => "1 event that is".to_owned(),
+            many => format!("{many} events that are"),
+        };
+        session.terminal.warn(&format!(
+            "the journal of `{id}` here has {events} not on {}, where {} went on; none of them announces an effect that is unknown there, so that it was set aside ({}), and this goes on from the branch's",
+            store.said(),
+            aside.commit,
+            aside.file.display()
+        ));
+    }
+    Ok(())
+}
+
 /// Returns the name by which a plan of the store is looked for: names only, nothing that leads elsewhere.
 pub(crate) fn plain_name(store: &BranchStore, typed: &str) -> Result<String, CliError> {
     let name = typed.strip_prefix("plans/").unwrap_or(typed);
@@ -246,6 +267,8 @@ impl Publish for Publishing {
                     | BranchError::File(_)
                     | BranchError::NoRepository { .. }
                     | BranchError::NoBranch { .. }
+                    | BranchError::Journal { .. }
+                    | BranchError::JournalHere { .. }
                     | BranchError::Apart { .. } => Err(PortError::Failed(format!(
                         "{why}; nothing is done that others cannot see"
                     ))),

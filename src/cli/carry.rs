@@ -15,6 +15,7 @@ use crate::approvals;
 use crate::drive::live::{LivePorts, Publish, Target as _, Watch};
 use crate::drive::target::LiveTarget;
 use crate::drive::{Finish, How, Interrupt, Machine, PortError, Report, Runner, run};
+use crate::pipeline::typed;
 use crate::store::StoreError;
 use crate::store::disk::RealDisk;
 use crate::store::journal::JournalFile;
@@ -161,7 +162,7 @@ impl Carry<'_> {
                 JournalFile::start_over(RealDisk, &self.subject.dir, &plan.digest)?;
                 JournalFile::open(RealDisk, &self.subject.dir, &plan.digest)?
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(self.subject.named(error, None)),
         };
         let folded = fold(plan, &known.events);
         if let Some(left) = left {
@@ -211,7 +212,11 @@ impl Carry<'_> {
             &signed,
             &used,
             wall,
-        )?;
+        )
+        .map_err(|refusal| {
+            self.subject
+                .named(refusal, self.asked.policy_from.as_deref())
+        })?;
         let tools = self.tools(session)?;
         let digits = hex.get(..6).unwrap_or("000000");
         let runner = Runner {
@@ -275,8 +280,12 @@ impl Carry<'_> {
     fn hint_of_refusal(&self, missing: Option<&Missing>) -> Option<String> {
         let Subject { plan, words, .. } = &self.subject;
         let (id, digest) = (&plan.id, digest_start(plan));
+        let policy_from = self.asked.policy_from.as_deref();
+        let policy = policy_from.map_or_else(String::new, |rev| {
+            format!(" {}", typed("--policy-from", rev))
+        });
         let Some(missing) = missing else {
-            return hint_for(How::Refused, &self.subject);
+            return hint_for(How::Refused, &self.subject, policy_from);
         };
         if missing.taken {
             return Some(format!(
@@ -284,7 +293,7 @@ impl Carry<'_> {
             ));
         }
         Some(format!(
-            "nothing was done; when the branch can be pushed: `stairway apply {id}{words} --resume --approve={digest}`"
+            "nothing was done; when the branch can be pushed: `stairway apply {id}{words}{policy} --resume --approve={digest}`"
         ))
     }
 
@@ -516,10 +525,13 @@ pub(crate) const fn exit_of(how: How) -> u8 {
 }
 
 /// Returns what to do next, as commands that can be typed.
-pub(crate) fn hint_for(how: How, subject: &Subject) -> Option<String> {
+pub(crate) fn hint_for(how: How, subject: &Subject, policy_from: Option<&str>) -> Option<String> {
+    let policy = policy_from.map_or_else(String::new, |rev| {
+        format!(" {}", typed("--policy-from", rev))
+    });
     let (id, words) = (&subject.plan.id, &subject.words);
     let resume = format!(
-        "`stairway apply {id}{words} --resume --approve={}`",
+        "`stairway apply {id}{words}{policy} --resume --approve={}`",
         digest_start(&subject.plan)
     );
     match how {

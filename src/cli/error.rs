@@ -184,6 +184,8 @@ impl From<BranchError> for CliError {
             BranchError::Taken { .. } | BranchError::Apart { .. } => ErrorKind::Refused,
             BranchError::Vcs(error) => return error.into(),
             BranchError::File(_)
+            | BranchError::Journal { .. }
+            | BranchError::JournalHere { .. }
             | BranchError::NoRepository { .. }
             | BranchError::NoBranch { .. } => ErrorKind::User,
         };

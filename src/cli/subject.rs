@@ -11,6 +11,7 @@ use crate::kubernetes::{Identity, Reads};
 use crate::live::{ApiSource, LiveError, WorldStore};
 use crate::pipeline::{
     ClusterRequest, LiveSource, Loaded, PlanOptions, RunOptions, Scope, plan_cluster, run, select,
+    typed,
 };
 use crate::render::WorkerMode;
 use crate::store::branch::BranchStore;
@@ -65,7 +66,7 @@ impl Subject {
         let folder = store.folder().to_path_buf();
         let folders = std::slice::from_ref(&folder);
         let mut subject = Self::open_in(scope, &named, &folder, folders, Some(&store))?;
-        store.check(&subject.plan.id)?;
+        branch::check(session, &store, &subject.plan.id)?;
         if reach == Reach::Write {
             branch::catch_up(session, &store, &subject.plan.id)?;
         } else if store.is_ahead(&subject.plan.id)? {
@@ -162,7 +163,7 @@ impl Subject {
         for plan in plans {
             let dir = crate::approvals::plan_dir(&plan, &named, &cwd, &folders)?;
             if let Some(kept) = &kept {
-                kept.check(&plan.id)?;
+                branch::check(session, kept, &plan.id)?;
             }
             subjects.push(Self {
                 again: scope.plan_again(&plan.name),
@@ -173,6 +174,32 @@ impl Subject {
             });
         }
         Ok(subjects)
+    }
+
+    /// Has the hint of an error that knows only "a plan" say the commands of this one, as they are typed.
+    pub(crate) fn named(&self, error: impl Into<CliError>, policy_from: Option<&str>) -> CliError {
+        let shown: CliError = error.into();
+        let (id, words) = (&self.plan.id, &self.words);
+        let policy = policy_from.map_or_else(String::new, |rev| {
+            format!(" {}", typed("--policy-from", rev))
+        });
+        let kept = self.store.as_ref().map_or_else(String::new, |s| s.option());
+        let hint = shown.hint.as_ref().map(|hint| {
+            hint.replace("`stairway plan --out plans`", &format!("`{}`", self.again))
+                .replace(
+                    &format!("`stairway approve {id} --key FILE`"),
+                    &format!("`stairway approve {id}{kept}{policy} --key FILE`"),
+                )
+                .replace(
+                    &format!("`stairway show {id}`"),
+                    &format!("`stairway show {id}{kept}`"),
+                )
+                .replace(
+                    "`stairway apply PLAN ",
+                    &format!("`stairway apply {id}{words} "),
+                )
+        });
+        shown.maybe_hint(hint)
     }
 
     /// Reads both sides of the cluster, as the plan was made from them.

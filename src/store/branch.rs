@@ -11,14 +11,19 @@
 //! A run writes to its folder here first, synced as ever, and then to the branch. The branch moves only
 //! from what was seen of the plan: when somebody else wrote a journal there, [`BranchStore::publish`]
 //! refuses and names their commit. Approvals of others are taken in, other plans are not looked at.
+//! No journal is taken, and none is pushed, whose chain of events is broken: see [`BranchError::Journal`].
 //! A journal here is never cut short: one that is ahead of the branch's is kept, one that is behind is
-//! replaced, and of two that went apart neither is touched.
+//! replaced. Of two that went apart the one here is set aside when it announces no effect that the branch
+//! does not know; else neither is touched.
+
+mod journals;
 
 use super::disk::{Disk as _, RealDisk};
 use super::journal::{JOURNAL_FILE, LOGS_FOLDER};
 use super::sets::SET_FILE;
 use crate::files::{self, FileError, FileErrorKind};
 use crate::vcs::{self, Branch, Change, Committed, Git, Made, Message, Tip, VcsError};
+use stairway_core::journal::JournalError;
 use stairway_core::model::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -33,6 +38,12 @@ const PLANS: &str = "plans";
 const SEEN_FILE: &str = ".branch";
 /// A plan's folder has some ten files; a journal of 100,000 events has about 40 MB.
 const FILE_BYTES_MAX: u64 = 256 << 20;
+/// A journal that was set aside by itself is `journal.ndjson.apart-1`, and so on; it is never published.
+const APART: &str = ".apart-";
+/// Nobody loses as many races about one plan.
+const APART_MAX: u32 = 1000;
+/// The plan in its folder.
+const PLAN_FILE: &str = "plan.json";
 /// Where approvals are in a plan's folder.
 const APPROVALS: &str = "approvals/";
 
@@ -89,6 +100,49 @@ pub enum BranchError {
         /// The folder here.
         folder: PathBuf,
     },
+    /// A journal on the branch that cannot be believed.
+    #[error(
+        "Taking `{plan}` from the branch `{branch}` failed: its journal there cannot be believed: {error}; last changed by {commit}"
+    )]
+    Journal {
+        /// The branch.
+        branch: String,
+        /// The plan's id.
+        plan: String,
+        /// Whose commit has it.
+        commit: String,
+        /// What git calls the branch.
+        rev: String,
+        /// What is wrong.
+        error: JournalError,
+    },
+    /// A journal here that cannot be believed.
+    #[error(
+        "Publishing `{plan}` on the branch `{branch}` failed: the journal here cannot be believed: {error}"
+    )]
+    JournalHere {
+        /// The branch.
+        branch: String,
+        /// The plan's id.
+        plan: String,
+        /// The folder here.
+        folder: PathBuf,
+        /// What is wrong.
+        error: JournalError,
+    },
+}
+
+/// A journal that was here and is set aside, because the branch's tells everything that was begun.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetAside {
+    /// The plan's id.
+    pub plan: String,
+    /// Where it is now.
+    pub file: PathBuf,
+    /// How many of its events the branch does not have.
+    pub events: usize,
+    /// Whose commit has the one there.
+    pub commit: String,
 }
 
 impl BranchError {
@@ -106,6 +160,13 @@ impl BranchError {
             Self::Taken { branch, plan, .. } => {
                 Some(format!("`stairway status {plan} --store {PREFIX}{branch}`"))
             }
+            Self::Journal { plan, rev, .. } => Some(format!(
+                "nothing was taken, and nothing was pushed; `git log -p {rev} -- {PLANS}/{plan}/{JOURNAL_FILE}` shows who changed what: revert that commit on the branch, then do this again"
+            )),
+            Self::JournalHere { folder, .. } => Some(format!(
+                "nothing was pushed; to go on from the branch's, leave yours behind: `mv {0} {0}.aside`",
+                folder.join(JOURNAL_FILE).display()
+            )),
             Self::Apart { folder, .. } => Some(format!(
                 "the branch's is what others go on from; to go on from it here too, leave yours behind: `mv {0} {0}.aside`",
                 folder.join(JOURNAL_FILE).display()
@@ -215,9 +276,14 @@ impl BranchStore {
 
     /// Returns the command that lists the plans on it.
     pub fn listing(&self) -> String {
+        format!("git ls-tree --name-only {} {PLANS}/", self.rev())
+    }
+
+    /// Returns what git calls the branch here.
+    fn rev(&self) -> String {
         let remote = self.remote.as_ref();
         let start = remote.map_or_else(String::new, |remote| format!("{remote}/"));
-        format!("git ls-tree --name-only {start}{} {PLANS}/", self.name)
+        format!("{start}{}", self.name)
     }
 
     /// Returns it as people say it.
@@ -244,7 +310,7 @@ impl BranchStore {
     }
 
     /// Brings the copy here up to what was last fetched; what is ahead here stays, and so does a plan whose
-    /// journal went apart from the branch's: [`BranchStore::check`] tells of it.
+    /// journal cannot be believed there or went apart from the branch's: [`BranchStore::check`] tells of it.
     ///
     /// # Errors
     /// Git or the disk refused.
@@ -253,7 +319,7 @@ impl BranchStore {
             for (id, tree) in tip.folders(PLANS)? {
                 match self.take_plan(tip, &id, &tree) {
                     // It is no obstacle for the other plans.
-                    Ok(()) | Err(BranchError::Apart { .. }) => {}
+                    Ok(()) | Err(BranchError::Apart { .. } | BranchError::Journal { .. }) => {}
                     Err(error) => return Err(error),
                 }
             }
@@ -265,15 +331,75 @@ impl BranchStore {
         })
     }
 
-    /// Makes sure that the journal of a plan here and the one on the branch are of one run.
+    /// Makes sure that the journal of a plan here and the one on the branch are of one run. One here that announces
+    /// no effect of which the branch does not know is set aside.
     ///
     /// # Errors
-    /// They went apart; or git or the disk refused.
-    pub fn check(&self, id: &str) -> Result<(), BranchError> {
+    /// They went apart, or the branch's cannot be believed; or git or the disk refused.
+    pub fn check(&self, id: &str) -> Result<Option<SetAside>, BranchError> {
         self.branch()?.look(|tip| {
             let found = tip.folders(PLANS)?.into_iter().find(|(name, _)| name == id);
-            found.map_or(Ok(()), |(_, tree)| self.take_plan(tip, id, &tree))
+            let Some((_, tree)) = found else {
+                return Ok(None);
+            };
+            match self.take_plan(tip, id, &tree) {
+                Ok(()) => Ok(None),
+                Err(BranchError::Apart { commit, common, .. }) if self.may_leave(tip, id)? => {
+                    let (file, events) = self.set_aside(id, common)?;
+                    self.take_plan(tip, id, &tree)?;
+                    Ok(Some(SetAside {
+                        plan: id.to_owned(),
+                        file,
+                        events,
+                        commit,
+                    }))
+                }
+                Err(error) => Err(error),
+            }
         })
+    }
+
+    /// Returns true when the journal here can be believed, and announces no effect of which the branch does not know.
+    fn may_leave(&self, tip: &Tip<'_>, id: &str) -> Result<bool, BranchError> {
+        let here = read_here(&self.folder.join(id).join(JOURNAL_FILE))?.unwrap_or_default();
+        let there = tip.read(&at(id, JOURNAL_FILE))?.unwrap_or_default();
+        let digest = self.digest(tip, id)?;
+        let read = |bytes: &[u8]| journals::read(bytes, digest.as_deref());
+        Ok(match (read(&whole_lines(here)), read(&there)) {
+            (Ok(here), Ok(there)) => journals::may_be_left(&here, &there),
+            (Err(_), _) | (_, Err(_)) => false,
+        })
+    }
+
+    /// Gives the journal of a plan another name, which is returned with the number of events after the first `common`.
+    fn set_aside(&self, id: &str, common: usize) -> Result<(PathBuf, usize), BranchError> {
+        let path = self.folder.join(id).join(JOURNAL_FILE);
+        let failed = |cause: std::io::Error| {
+            BranchError::File(FileError {
+                attempt: "Setting aside",
+                path: path.clone(),
+                kind: FileErrorKind::Os(cause),
+            })
+        };
+        let bytes = whole_lines(read_here(&path)?.unwrap_or_default());
+        let events = bytes.iter().filter(|byte| **byte == b'\n').count();
+        let file = (1..APART_MAX)
+            .map(|number| path.with_file_name(format!("{JOURNAL_FILE}{APART}{number}")))
+            .find(|file| !files::exists(file))
+            .ok_or_else(|| failed(std::io::Error::other("too many journals were set aside")))?;
+        RealDisk.rename(&path, &file).map_err(failed)?;
+        RealDisk.sync_dir(&self.folder.join(id)).map_err(failed)?;
+        Ok((file, events.saturating_sub(common)))
+    }
+
+    /// The digest of a plan, by which its journal is believed.
+    fn digest(&self, tip: &Tip<'_>, id: &str) -> Result<Option<String>, BranchError> {
+        let there = tip.read(&at(id, PLAN_FILE))?;
+        Ok(journals::digest(
+            &self.folder.join(id),
+            there.as_deref(),
+            id,
+        ))
     }
 
     /// Returns true while there is no such branch, neither here nor as last fetched.
@@ -297,13 +423,23 @@ impl BranchStore {
 
     fn take_plan(&self, tip: &Tip<'_>, id: &str, tree: &str) -> Result<(), BranchError> {
         let dir = self.folder.join(id);
-        let at = |name: &str| format!("{PLANS}/{id}/{name}");
-        let journal_there = tip.read(&at(JOURNAL_FILE))?.unwrap_or_default();
+        let journal_there = tip.read(&at(id, JOURNAL_FILE))?.unwrap_or_default();
         let journal_here = whole_lines(read_here(&dir.join(JOURNAL_FILE))?.unwrap_or_default());
         let all_here = |seen: &Seen| seen.files.keys().all(|name| files::exists(&dir.join(name)));
         let is_known = |seen: Seen| seen.tree == tree && all_here(&seen);
         if self.seen(id).is_some_and(is_known) && journal_here.starts_with(&journal_there) {
             return Ok(());
+        }
+        // Before anything of it is taken.
+        let digest = self.digest(tip, id)?;
+        if let Err(error) = journals::read(&journal_there, digest.as_deref()) {
+            return Err(BranchError::Journal {
+                branch: self.name.clone(),
+                plan: id.to_owned(),
+                commit: self.last_commit(tip, id),
+                rev: self.rev(),
+                error,
+            });
         }
         let there = files_of(tip, id)?;
         let is_ahead = journal_here.len() > journal_there.len();
@@ -327,7 +463,7 @@ impl BranchStore {
             if name == JOURNAL_FILE && journal_here.len() >= journal_there.len() {
                 continue;
             }
-            if let Some(bytes) = tip.read(&at(name))? {
+            if let Some(bytes) = tip.read(&at(id, name))? {
                 write_changed(&dir.join(name), &bytes)?;
             }
         }
@@ -358,7 +494,9 @@ impl BranchStore {
             let there: BTreeMap<String, String> = tip.folders(PLANS)?.into_iter().collect();
             for id in plans {
                 self.join(tip, id, there.get(id))?;
-                for (name, bytes) in self.files_here(id)? {
+                let files = self.files_here(id)?;
+                self.believed(tip, id, &files)?;
+                for (name, bytes) in files {
                     entries.insert(format!("{PLANS}/{id}/{name}"), Some(bytes));
                 }
             }
@@ -423,6 +561,28 @@ impl BranchStore {
             // A plan that was made here again, or that is gone from there.
             (Some(tree), None) => self.take_plan(tip, id, tree),
             (None, Some(_)) => Err(taken()),
+        }
+    }
+
+    /// Makes sure that what is about to be pushed can be believed.
+    fn believed(
+        &self,
+        tip: &Tip<'_>,
+        id: &str,
+        files: &BTreeMap<String, Vec<u8>>,
+    ) -> Result<(), BranchError> {
+        let Some(journal) = files.get(JOURNAL_FILE) else {
+            return Ok(());
+        };
+        let digest = self.digest(tip, id)?;
+        match journals::read(journal, digest.as_deref()) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(BranchError::JournalHere {
+                branch: self.name.clone(),
+                plan: id.to_owned(),
+                folder: self.folder.join(id),
+                error,
+            }),
         }
     }
 
@@ -523,6 +683,11 @@ impl BranchStore {
     }
 }
 
+/// Where a file of a plan is on the branch.
+fn at(id: &str, name: &str) -> String {
+    format!("{PLANS}/{id}/{name}")
+}
+
 fn short(hash: &str) -> &str {
     hash.get(..12).unwrap_or(hash)
 }
@@ -551,6 +716,7 @@ fn files_of(tip: &Tip<'_>, id: &str) -> Result<BTreeMap<String, String>, VcsErro
 /// Outputs of tools stay where they ran, and so does what is hidden or was moved aside by hand.
 fn is_published(name: &str) -> bool {
     !name.ends_with(".aside")
+        && !name.starts_with(&format!("{JOURNAL_FILE}{APART}"))
         && !name.split('/').any(|part| part.starts_with('.'))
         && name.split('/').next() != Some(LOGS_FOLDER)
 }

@@ -330,19 +330,18 @@ fn a_kill_before_the_push_of_an_intent_leaves_no_effect_behind() {
         after.len() > before.len() && after.values().all(|count| *count == 1),
         "{after:?}"
     );
-    // The first one has an intent that nobody else knows: it says so, and its hint works.
+    // The first one's intent is one that the other has carried out: its journal is set aside, and nothing is stuck.
     scene.plain_git("one");
-    let words = ["went apart after 1 events", "commit", "of two", "mv "];
-    scene
-        .run(&scene.one, "status", "harbor", &[])
-        .refused(&[REFUSED], &words);
-    let journal = store(&scene.one)
-        .join(scene.id("harbor"))
-        .join("journal.ndjson");
-    let aside = journal.with_extension("ndjson.aside");
-    std::fs::rename(&journal, aside).expect("moved");
     let status = scene.run(&scene.one, "status", "harbor", &["--format", "json"]);
-    assert_eq!(status.expect(0).json()["state"], "done");
+    let status = status.expect(0);
+    assert_eq!(status.json()["state"], "done");
+    for words in ["1 event that is not on", "of two <", ".apart-1"] {
+        assert!(status.stderr.contains(words), "{words}: {}", status.stderr);
+    }
+    let plan = store(&scene.one).join(scene.id("harbor"));
+    assert_eq!(read(&plan.join("journal.ndjson.apart-1")), here);
+    let again = scene.run(&scene.one, "status", "harbor", &[]).expect(0);
+    assert!(!again.stderr.contains("apart"), "{}", again.stderr);
 }
 
 #[test]
@@ -441,6 +440,83 @@ fn of_two_machines_at_once_one_is_refused() {
     );
     let ended = events(&scene.journal("harbor"), "run-ended");
     assert_eq!(ended.last().map(|e| &e["ending"]), Some(&"done".into()));
+    // Its hint works: what it wrote before it was refused is set aside.
+    let status = scene.run(&scene.two, "status", "harbor", &["--format", "json"]);
+    assert_eq!(status.expect(0).json()["state"], "done");
+    let words = [
+        "has run to its end",
+        "`stairway plan harbor",
+        "--store branch:runs`",
+    ];
+    scene
+        .apply(&scene.two, "harbor", &["--resume"])
+        .refused(&[REFUSED], &words);
+}
+
+/// Somebody changes an outcome on the branch, and takes that back later.
+#[test]
+fn a_journal_that_was_changed_on_the_branch_stops_everything_until_it_is_mended() {
+    let scene = Scene::new(0, FREE);
+    let run = scene.apply(&scene.one, "harbor", &[]);
+    assert!([0, PAUSED].contains(&run.code), "{}", run.stderr);
+    let (good, id) = (scene.journal("harbor"), scene.id("harbor"));
+    let other = scene.folder.path().join("other");
+    let remote = scene.remote().display().to_string();
+    git(
+        scene.folder.path(),
+        &["clone", "-q", "-b", "runs", &remote, "other"],
+    );
+    let path = other.join("plans").join(&id).join("journal.ndjson");
+    write(&path, &good.replacen("\"ok\":true", "\"ok\":false", 1));
+    assert_ne!(read(&path), good);
+    git(&other, &["commit", "-qam", "mended"]);
+    git(&other, &["push", "-q"]);
+    let tip = git(&scene.remote(), &["rev-parse", "runs"]);
+    let words = [
+        "the chain is broken",
+        "\"mended\"",
+        "`git log -p origin/runs -- plans/harbor-",
+    ];
+    for place in [&scene.one, &scene.two] {
+        for command in ["status", "rollback"] {
+            scene
+                .run(place, command, "harbor", &[])
+                .refused(&[1], &words);
+        }
+        scene
+            .apply(place, "harbor", &["--resume"])
+            .refused(&[1], &words);
+    }
+    assert_eq!(
+        git(&scene.remote(), &["rev-parse", "runs"]),
+        tip,
+        "something was pushed"
+    );
+    assert_eq!(scene.journal_in(&scene.one, "harbor"), good);
+    assert_eq!(scene.journal_in(&scene.two, "harbor"), "");
+    git(&other, &["revert", "--no-edit", "HEAD"]);
+    git(&other, &["push", "-q"]);
+    for place in [&scene.one, &scene.two] {
+        scene.run(place, "status", "harbor", &[]).expect(0);
+        assert_eq!(scene.journal_in(place, "harbor"), good);
+    }
+}
+
+#[test]
+fn hints_lead_back_to_the_branch_and_to_the_policy() {
+    let scene = Scene::new(0, "approvals: {required: 1");
+    let (id, digest) = (scene.id("harbor"), approve(&scene.id("harbor")));
+    let more = [
+        digest.as_str(),
+        "--no-input",
+        "--policy-from",
+        "origin/main",
+    ];
+    let command =
+        format!("`stairway approve {id} --store branch:runs --policy-from origin/main --key FILE`");
+    scene
+        .run(&scene.one, "apply", "harbor", &more)
+        .refused(&[REFUSED], &["has 0 of 1 approvals", &command]);
 }
 
 #[test]

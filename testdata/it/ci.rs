@@ -188,6 +188,36 @@ fn no_text_of_somebody_is_put_into_a_script() {
 }
 
 #[test]
+fn what_must_not_be_lost_is_in_no_group_that_a_push_cancels() {
+    let plan = workflow("plan");
+    let group = text(&plan["concurrency"], "group");
+    // A group of a branch would have its pending run cancelled by the next push, and with it the store job.
+    assert!(group.ends_with("github.run_id }}"), "{group}");
+    let store = &plan["jobs"]["store"]["concurrency"];
+    assert_eq!(store["group"], "stairway-store");
+    assert_eq!(store["cancel-in-progress"], false);
+    let issue = jobs()["drift/issue"]["if"].to_string();
+    assert!(
+        issue.contains("outputs.new") && !issue.contains("exit"),
+        "{issue}"
+    );
+}
+
+#[test]
+fn the_page_says_what_guards_the_environment_and_what_the_token_may() {
+    let page = template("README.md");
+    for words in [
+        "Create `stairway-apply` yourself",
+        "required reviewers",
+        "deployment branches to `main`",
+        "role Reporter and the scope `api`",
+        "`stairway/planned`",
+    ] {
+        assert!(page.contains(words), "{words}");
+    }
+}
+
+#[test]
 fn actions_are_few_known_and_named_by_version() {
     for (name, job) in jobs() {
         for step in steps(&job) {

@@ -365,6 +365,137 @@ fn the_drift_issue_is_one_is_replaced_and_fits() {
 }
 
 #[test]
+fn new_drift_is_told_whatever_the_exit_code_says() {
+    let (script, _) = script_of("drift", "drift", "Look for drift");
+    let rows = [
+        // (exit code, new, the output)
+        (0, Some(0), "new=0"),
+        (2, Some(1), "new=1"),
+        (3, Some(2), "new=2"),
+        (6, Some(12), "new=12"),
+        (6, Some(0), "new=0"),
+        (1, Some(1), "new=1"),
+        (1, None, "new=0"),
+    ];
+    for (code, new, output) in rows {
+        let runner = Runner::new();
+        let line = new.map_or_else(String::new, |new| {
+            format!("Drift: {new} new, 3 known, 0 resolved, 0 unapplied, 0 ignored, 1 unread.")
+        });
+        runner.program("stairway", &format!("echo '{line}'\nexit {code}"));
+        let outputs = runner.outside("output");
+        let shown = outputs.to_string_lossy().into_owned();
+        runner.step(&script, &[("GITHUB_OUTPUT", &shown)]);
+        assert_eq!(read(&outputs).trim(), output, "{code} {new:?}");
+    }
+}
+
+/// A clone of a remote whose `main` has three commits.
+fn merged() -> (Runner, [String; 3]) {
+    let runner = Runner::new();
+    let work = runner.place.work();
+    git(&work, &["init", "-q", "-b", "main"]);
+    let remote = runner.outside("remote").to_string_lossy().into_owned();
+    git(&work, &["init", "-q", "--bare", &remote]);
+    git(&work, &["remote", "add", "origin", &remote]);
+    let commits = ["one", "two", "three"].map(|name| {
+        git(&work, &["commit", "-q", "--allow-empty", "-m", name]);
+        let head = runner.run("git", &["rev-parse", "HEAD"], &[]).expect(0);
+        head.stdout.trim().to_owned()
+    });
+    (runner, commits)
+}
+
+#[test]
+fn what_was_merged_is_planned_since_the_last_time_that_it_was_planned_to_the_end() {
+    let zeros = "0".repeat(40);
+    let rows = [
+        // (what, up to where it was planned, what the event says, how the plan ends, since when, up to where then)
+        ("the first time", None, Some(1), 2, None, 2),
+        ("as it should be", Some(1), Some(1), 2, Some(1), 2),
+        (
+            "the job before was cancelled",
+            Some(0),
+            Some(1),
+            0,
+            Some(0),
+            2,
+        ),
+        ("by hand", Some(0), None, 3, Some(0), 2),
+        ("once more", Some(2), Some(1), 2, Some(1), 2),
+        ("its plan fails", Some(1), Some(1), 1, Some(1), 1),
+        ("a cluster is unread", Some(1), Some(1), 6, Some(1), 1),
+    ];
+    for (what, planned, before, code, since, then) in rows {
+        let (runner, commits) = merged();
+        let marker = "refs/heads/stairway/planned";
+        if let Some(planned) = planned {
+            let spec = format!("{}:{marker}", commits[planned]);
+            git(&runner.place.work(), &["push", "-q", "origin", &spec]);
+        }
+        runner.program("stairway", &format!("exit {code}"));
+        let argument: Vec<&str> = before
+            .map(|at: usize| commits[at].as_str())
+            .into_iter()
+            .collect();
+        let run = runner.script("store", &argument, &[]);
+        let ends = if code == 1 || code == 6 { code } else { 0 };
+        assert_eq!(run.code, ends, "{what}: {}", run.stderr);
+        let argv = runner.argv("stairway");
+        let expected = since.map_or_else(String::new, |at: usize| {
+            format!("--changed-since\n{}\n", commits[at])
+        });
+        assert!(argv.contains(&expected), "{what}: {argv}");
+        assert_eq!(
+            argv.contains("--changed-since"),
+            since.is_some(),
+            "{what}: {argv}"
+        );
+        let remote = runner.outside("remote").to_string_lossy().into_owned();
+        let now = runner.run("git", &["-C", &remote, "rev-parse", marker], &[]);
+        assert_eq!(now.stdout.trim(), commits[then], "{what}");
+    }
+    // What is not known here, and what a later job has planned already.
+    for before in [zeros.as_str(), "1234567890123456789012345678901234567890"] {
+        let (runner, commits) = merged();
+        let spec = format!("{}:refs/heads/stairway/planned", commits[1]);
+        git(&runner.place.work(), &["push", "-q", "origin", &spec]);
+        runner.program("stairway", "exit 0");
+        let run = runner.script("store", &[before], &[]).expect(0);
+        assert!(
+            !runner.argv("stairway").contains("--changed-since"),
+            "{before}"
+        );
+        assert!(run.stdout.contains("the whole fleet"), "{}", run.stdout);
+    }
+    let (runner, commits) = merged();
+    let spec = format!("{}:refs/heads/stairway/planned", commits[2]);
+    git(&runner.place.work(), &["push", "-q", "origin", &spec]);
+    git(
+        &runner.place.work(),
+        &["switch", "-q", "--detach", &commits[1]],
+    );
+    runner.program("stairway", "exit 0");
+    runner.script("store", &[&commits[0]], &[]).expect(0);
+    assert_eq!(
+        runner.argv("stairway"),
+        "",
+        "an older config is not planned over a newer one"
+    );
+}
+
+#[test]
+fn what_looks_like_an_option_is_no_revision() {
+    for script in ["plan", "store"] {
+        let runner = Runner::new();
+        runner.program("stairway", "exit 0");
+        let run = runner.script(script, &["--all"], &[]).expect(USAGE);
+        assert!(run.stderr.contains("usage: "), "{}", run.stderr);
+        assert_eq!(runner.argv("stairway"), "", "{script}");
+    }
+}
+
+#[test]
 fn apply_refuses_names_that_are_no_names_before_anything_runs() {
     let digest = "0123456789abcdef";
     let rows: [&[&str]; 9] = [
@@ -395,7 +526,7 @@ fn how_an_apply_ended_and_what_to_type_stands_in_the_summary() {
         (4, 4, "--resume --approve=0123456789abcdef"),
         (5, 5, "**Refused**"),
         (7, 0, "**Paused by plan**"),
-        (1, 1, "exit code 1"),
+        (1, 1, "whether anything was begun"),
     ];
     for (code, ends, said) in rows {
         let runner = Runner::new();

@@ -31,7 +31,7 @@ pub(crate) fn run(session: &mut Session<'_>, request: &ApplyRequest) -> Result<u
     let subject = Subject::open(session, &request.scope, Reach::Write)?;
     if let Err(refusal) = check_plan(&subject.plan) {
         let held_back = matches!(refusal, Refusal::Nothing { .. });
-        let error = CliError::from(refusal);
+        let error = subject.named(refusal, None);
         if !held_back || subject.plan.not_now.is_empty() {
             return Err(error);
         }
@@ -89,7 +89,8 @@ pub(crate) fn run(session: &mut Session<'_>, request: &ApplyRequest) -> Result<u
     };
     let mut carried = carry.out(session)?;
     let_go(session, &mut carried);
-    tell(session, carried.finish.how, &named);
+    let policy_from = request.manner.policy_from.as_deref();
+    tell(session, carried.finish.how, &named, policy_from);
     Ok(exit_of(carried.finish.how))
 }
 
@@ -122,8 +123,13 @@ fn gate_of(
 }
 
 /// Says what to do next.
-pub(super) fn tell(session: &mut Session<'_>, how: How, subject: &Subject) {
-    if let Some(hint) = hint_for(how, subject) {
+pub(super) fn tell(
+    session: &mut Session<'_>,
+    how: How,
+    subject: &Subject,
+    policy_from: Option<&str>,
+) {
+    if let Some(hint) = hint_for(how, subject, policy_from) {
         session.terminal.hint(&hint);
     }
 }
@@ -262,7 +268,7 @@ fn journal(subject: &Subject, adopt: bool) -> Result<Fold, CliError> {
     match JournalFile::open(RealDisk, &subject.dir, &plan.digest) {
         Ok((_, known)) => Ok(fold(plan, &known.events)),
         Err(StoreError::Journal { .. }) if adopt => Ok(fold(plan, &[])),
-        Err(error) => Err(error.into()),
+        Err(error) => Err(subject.named(error, None)),
     }
 }
 

@@ -35,7 +35,7 @@ const WORST_MAX: usize = 5;
 /// There is no such plan, or nothing is known of its cluster.
 pub(crate) fn run(session: &mut Session<'_>, request: &RehearseRequest) -> Result<u8, CliError> {
     let subject = Subject::open(session, &request.scope, Reach::Read)?;
-    check_plan(&subject.plan)?;
+    check_plan(&subject.plan).map_err(|refusal| subject.named(refusal, None))?;
     let sides = subject.sides(session, &request.scope)?;
     let files = subject.files(session, &sides)?;
     let observed = match store::read_observed(&subject.dir, &subject.plan) {

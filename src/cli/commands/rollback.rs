@@ -42,7 +42,8 @@ pub(crate) fn run(session: &mut Session<'_>, request: &RollbackRequest) -> Resul
     let subject = Subject::open(session, &request.scope, Reach::Write)?;
     let sides = subject.sides(session, &request.scope)?;
     let mut target = sides.target(session, &subject)?;
-    let (_, journal) = JournalFile::open(RealDisk, &subject.dir, &subject.plan.digest)?;
+    let (_, journal) = JournalFile::open(RealDisk, &subject.dir, &subject.plan.digest)
+        .map_err(|error| subject.named(error, None))?;
     let folded = fold(&subject.plan, &journal.events);
     begun(&subject, &folded)?;
     let observed = target.observe().map_err(|why| {
@@ -314,7 +315,8 @@ fn take(
     }
     let_go(session, &mut carried);
     closed?;
-    tell(session, carried.finish.how, &back);
+    let policy_from = request.manner.policy_from.as_deref();
+    tell(session, carried.finish.how, &back, policy_from);
     Ok(exit_of(carried.finish.how))
 }
 

@@ -61,7 +61,8 @@ struct Told {
 
 impl Told {
     fn read(subject: &Subject) -> Result<Self, CliError> {
-        let (_, journal) = JournalFile::open(RealDisk, &subject.dir, &subject.plan.digest)?;
+        let (_, journal) = JournalFile::open(RealDisk, &subject.dir, &subject.plan.digest)
+            .map_err(|error| subject.named(error, None))?;
         Ok(Self {
             fold: fold(&subject.plan, &journal.events),
             journal,

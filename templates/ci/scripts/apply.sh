@@ -64,8 +64,8 @@ case $code in
       "Approve: \`stairway approve $plan --store $store --policy-from $policy --key FILE\`" ;;
   7) tell "**Paused by plan**: \`stairway status $plan --store $store\` says until when." \
       "Go on: run this again with resume, or \`$again\`" ;;
-  *) tell "**Ended with exit code $code.** What was done is in the journal: \`stairway status $plan --store $store\`" \
-      "Go on: run this again with resume, or \`$again\`" ;;
+  *) tell "**Ended with exit code $code**: the log says why, and \`stairway status $plan --store $store\` whether anything was begun." \
+      "When that is mended: run this again, and if a run was begun, with resume, or \`$again\`" ;;
 esac
 [ "$code" != 7 ] || exit 0
 exit "$code"

@@ -16,6 +16,9 @@
 # shellcheck disable=SC2016 # the back-ticks are Markdown
 set -eu
 
+case ${1:-} in
+  -*) printf 'Error: a base does not begin with -\nusage: sh .stairway/ci/plan.sh BASE\n' >&2; exit 64 ;;
+esac
 [ $# = 1 ] || { printf 'usage: sh .stairway/ci/plan.sh BASE\n' >&2; exit 64; }
 key=${STAIRWAY_COMMENT:-ci}
 base=$(git merge-base "$1" HEAD) || {
