@@ -20,7 +20,7 @@ use crate::store::StoreError;
 use crate::store::disk::RealDisk;
 use crate::store::journal::JournalFile;
 use crate::store::lock::{ClusterLock, LockClaim, LockContent, LockError, LockNote};
-use stairway_core::approve::{Confirmation, Nonce, Requirements, Used, admit};
+use stairway_core::approve::{Approved, Confirmation, Nonce, Requirements, Used, admit};
 use stairway_core::catalog::EksctlUse;
 use stairway_core::journal::{Event, Fold, Journal, fold};
 use stairway_core::model::{Timestamp, say_seconds};
@@ -186,7 +186,7 @@ impl Carry<'_> {
             .map_err(|error| with_ids(error, &self.subject))
     }
 
-    /// Asks, lets the plan pass, and runs it.
+    /// Lets the plan pass, and runs it.
     fn confirmed_run(
         &mut self,
         session: &mut Session<'_>,
@@ -194,29 +194,7 @@ impl Carry<'_> {
         actor: String,
         opened: &mut Opened,
     ) -> Result<Finish, CliError> {
-        let plan = self.subject.plan.clone();
-        let (confirmation, mut confirmed) = self.confirm(session, &plan)?;
-        if let Some(overridden) = &self.overridden {
-            confirmed = format!("{confirmed}; {overridden}");
-        }
-        let (signed, notes) = approvals::read_signed(&self.subject.dir);
-        for note in notes {
-            session.terminal.warn(&note);
-        }
-        let used = used(opened, &plan);
-        let wall = session.ambient.now;
-        let approved = admit(
-            plan,
-            &confirmation,
-            &self.requirements,
-            &signed,
-            &used,
-            wall,
-        )
-        .map_err(|refusal| {
-            self.subject
-                .named(refusal, self.asked.policy_from.as_deref())
-        })?;
+        let (approved, confirmed) = self.passed(session, opened)?;
         let tools = self.tools(session)?;
         let digits = hex.get(..6).unwrap_or("000000");
         let runner = Runner {
@@ -267,6 +245,38 @@ impl Carry<'_> {
             branch::tell_missing(session.terminal, store, &missing, &command);
         }
         Ok(finish)
+    }
+
+    /// Asks, and lets the plan pass with what was confirmed and signed.
+    fn passed(
+        &self,
+        session: &mut Session<'_>,
+        opened: &Opened,
+    ) -> Result<(Approved<Plan>, String), CliError> {
+        let plan = self.subject.plan.clone();
+        let (confirmation, mut confirmed) = self.confirm(session, &plan)?;
+        if let Some(overridden) = &self.overridden {
+            confirmed = format!("{confirmed}; {overridden}");
+        }
+        let (signed, notes) = approvals::read_signed(&self.subject.dir);
+        for note in notes {
+            session.terminal.warn(&note);
+        }
+        let used = used(opened, &plan);
+        let wall = session.ambient.now;
+        let approved = admit(
+            plan,
+            &confirmation,
+            &self.requirements,
+            &signed,
+            &used,
+            wall,
+        )
+        .map_err(|refusal| {
+            self.subject
+                .named(refusal, self.asked.policy_from.as_deref())
+        })?;
+        Ok((approved, confirmed))
     }
 
     /// Where the run's events go besides its folder.

@@ -114,7 +114,7 @@ pub enum BranchError {
         /// What git calls the branch.
         rev: String,
         /// What is wrong.
-        error: JournalError,
+        error: Box<JournalError>,
     },
     /// A journal here that cannot be believed.
     #[error(
@@ -128,7 +128,7 @@ pub enum BranchError {
         /// The folder here.
         folder: PathBuf,
         /// What is wrong.
-        error: JournalError,
+        error: Box<JournalError>,
     },
 }
 
@@ -438,7 +438,7 @@ impl BranchStore {
                 plan: id.to_owned(),
                 commit: self.last_commit(tip, id),
                 rev: self.rev(),
-                error,
+                error: Box::new(error),
             });
         }
         let there = files_of(tip, id)?;
@@ -581,7 +581,7 @@ impl BranchStore {
                 branch: self.name.clone(),
                 plan: id.to_owned(),
                 folder: self.folder.join(id),
-                error,
+                error: Box::new(error),
             }),
         }
     }
