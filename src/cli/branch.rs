@@ -130,6 +130,10 @@ pub(crate) fn not_found(store: &BranchStore, error: StoreError) -> CliError {
     let StoreError::Missing { subject, .. } = error else {
         return error.into();
     };
+    // It may be there and not have been taken.
+    if let Err(error) = store.check_named(&subject) {
+        return error.into();
+    }
     let message = format!("There is no plan `{subject}` on {}", store.said());
     let (listing, option) = (store.listing(), store.option());
     CliError::user(message).hint(format!(

@@ -359,6 +359,21 @@ impl BranchStore {
         })
     }
 
+    /// Makes sure that all plans on the branch whose id begins so could be taken.
+    ///
+    /// # Errors
+    /// One of them could not: its journal cannot be believed; or git or the disk refused.
+    pub fn check_named(&self, start: &str) -> Result<(), BranchError> {
+        self.branch()?.look(|tip| {
+            for (id, tree) in tip.folders(PLANS)? {
+                if id.starts_with(start) {
+                    self.take_plan(tip, &id, &tree)?;
+                }
+            }
+            Ok(())
+        })
+    }
+
     /// Returns true when the journal here can be believed, and announces no effect of which the branch does not know.
     fn may_leave(&self, tip: &Tip<'_>, id: &str) -> Result<bool, BranchError> {
         let here = read_here(&self.folder.join(id).join(JOURNAL_FILE))?.unwrap_or_default();
