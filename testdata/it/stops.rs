@@ -79,7 +79,9 @@ fn a_second_interrupt_stops_at_once_and_the_run_can_be_resumed() {
         run.code,
         run.stderr
     );
-    scene.to_the_end("harbor");
+    if run.code != 0 {
+        scene.to_the_end("harbor");
+    }
 }
 
 /// Puts a signed statement beside the plan, as somebody would who writes the files by hand.
